@@ -1,0 +1,153 @@
+"""The walk: from the outputs back to the leaves, each node once, newest first.
+
+A node is visited after all that used it, so its gradient is complete when its rules run. The walk asks the op for the gradient
+of each parent, undoes broadcasting, casts to the dtype of the value, sums, and lets go of what the node kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, GraphError, MutationError, ShapeError
+from . import changes
+from .node import Node, ancestors
+
+
+def walk(
+    outputs: Sequence[Node], gradients: Sequence[Any], inputs: Sequence[Node] | None, *, retain_graph: bool, record: bool
+) -> dict[Node, Any]:
+    """The gradients of sum(gradients * outputs) with respect to inputs, or to all leaves if inputs is None, by node.
+
+    Arrays go back, or Tensors that record what is done to them if record. A node that retains its gradient is among the result.
+    """
+    nodes = ancestors(outputs)
+    useful = None
+    if inputs is not None:
+        inputs = set(inputs)
+        useful = _between(nodes, inputs)
+        nodes = [node for node in nodes if node in useful]
+    latest_change = changes.latest()
+    gathered: dict[Node, Any] = {}
+    ours = set()        # the nodes whose gathered gradient is a sum that was allocated here, so that more can be added into it
+    found = {}
+    for node, g in zip(outputs, gradients, strict=True):
+        gathered[node] = gathered[node] + g if node in gathered else g
+
+    for node in nodes:
+        g = gathered.pop(node)
+        if node.hooks is not None:
+            for hook in tuple(node.hooks.values()):
+                g = hook(g)
+            if node.retains_grad and useful is None:
+                found[node] = g
+        parents = node.parents
+        if not parents:
+            found[node] = g
+            continue
+        if useful is not None:
+            if node in inputs:
+                found[node] = g
+            parents = tuple([parent if parent in useful else None for parent in parents])
+            if not any(parents):
+                continue
+        op = node.op
+        if node.kept is None:
+            raise GraphError(_freed(node))
+        if node.order < latest_change:
+            _refuse_changed(node, parents, record)
+        try:
+            contributions = op.pull_recorded(g, node, parents) if record else op.pull(g, parents, node.kept)
+        except Exception as error:
+            error.add_note(f"in the backward pass of {describe(node)}, whose gradient has shape {node.shape}")
+            raise
+        for parent, c in zip(parents, contributions):
+            if parent is None:
+                continue
+            try:
+                if c.shape != parent.shape:
+                    c = _sum_to(c, node, parent)
+                if c.dtype is not parent.dtype and c.dtype != parent.dtype:
+                    c = _cast(c, parent.dtype)
+            except AttributeError:
+                raise DTypeError(_wrong_gradient(node, parent, repr(c), "an array")) from None
+            before = gathered.get(parent)
+            if before is None:
+                gathered[parent] = c
+            elif parent in ours:
+                before += c
+            else:
+                gathered[parent] = c = before + c
+                if type(c) is np.ndarray:       # a NumPy scalar cannot be added into, and a Tensor must keep its history
+                    ours.add(parent)
+        if not retain_graph:
+            node.kept = None
+    return found
+
+
+def _between(nodes: list[Node], inputs: set[Node]) -> set[Node]:
+    """Those of nodes, which are sorted newest first, from which some of inputs is reached, and these inputs themselves."""
+    useful: set[Node] = set()
+    for node in reversed(nodes):
+        if node in inputs or not useful.isdisjoint(node.parents):
+            useful.add(node)
+    return useful
+
+
+def _sum_to(c: Any, node: Node, parent: Node) -> Any:
+    """Undo broadcasting: sum the gradient c over the axes along which parent was repeated."""
+    shape = parent.shape
+    extra = len(c.shape) - len(shape)
+    fits = extra >= 0 and all(n in (1, m) for n, m in zip(shape, c.shape[extra:], strict=True))
+    if not (fits and node.op.broadcasts):
+        raise ShapeError(_wrong_gradient(node, parent, f"shape {c.shape}", f"shape {shape}"))
+    repeated = tuple(i for i, m in enumerate(c.shape) if i < extra or (shape[i - extra] == 1 and m != 1))
+    return c.sum(axis=repeated).reshape(shape)
+
+
+def _cast(c: Any, dtype: np.dtype) -> Any:
+    """A gradient has the dtype of its value; of a real value it is the real part."""
+    if c.dtype.kind == "c" and dtype.kind != "c":
+        c = c.real
+    return c.astype(dtype)
+
+
+def describe(node: Node) -> str:
+    """A node in words, for errors."""
+    if node.op is None:
+        return f"the leaf {node.name!r}" if node.name else f"a leaf of shape {node.shape}"
+    return f"{node.op!r}, which made {node.name!r}" if node.name else repr(node.op)
+
+
+def _freed(node: Node) -> str:
+    return (
+        f"backward reached {describe(node)} a second time, but what it kept was freed by the first walk; "
+        f"run the forward pass again, or give the first backward retain_graph=True"
+    )
+
+
+def _wrong_gradient(node: Node, parent: Node, got: str, needs: str) -> str:
+    """What to say of a rule that does not return the gradient of parent."""
+    op = node.op
+    name = op.input_name(node.parents.index(parent))
+    rule = "backward" if op.joint else f"grad_{name}"
+    where = f", {describe(parent)}," if parent.name else ""
+    return (
+        f"{op!r}: the gradient of {name}{where} came back from {type(op).__name__}.{rule} as {got}; it needs to be {needs}"
+        + ("" if op.broadcasts else " (the walk undoes broadcasting only for an op that says broadcasts = True)")
+    )
+
+
+def _refuse_changed(node: Node, parents: tuple[Node | None, ...], record: bool) -> None:
+    """Raise if an array that a rule is about to use was changed in place after node kept it."""
+    for name, value in node.op.used_values(node, parents, record):
+        change = changes.change_after(node.order, value)
+        if change is not None:
+            tensor = node.op.parent_called(name, node)
+            called = f" (the tensor {tensor.name!r})" if tensor is not None and tensor.name else ""
+            raise MutationError(
+                f"{node.op!r} kept {name}{called}, of shape {value.shape}, for the backward pass, and it was changed in place "
+                f"afterwards, at {change.line}; change it after backward, or change a copy: {name} = {name}.copy()"
+            )

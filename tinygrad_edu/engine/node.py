@@ -1,0 +1,92 @@
+"""One recorded application of an op, and the clock that all nodes share."""
+
+from __future__ import annotations
+
+from itertools import count
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+
+    from .op import Op
+
+clock = count(1).__next__
+"""The next moment. Nodes take one when they are made and in-place changes when they happen, so any two can be put in order."""
+
+
+class Node:
+    """What the graph remembers of one value: which op made it, from which nodes, and what the op's rules will need.
+
+    op       the op, or None for a leaf.
+    parents  a node for each input of op; None where no gradient is needed. Never a Tensor: its data would live as long as the graph.
+    kept     for each input the values that its rule names, as a tuple; with a joint backward one tuple for all inputs.
+             After them, in a Fused that may be differentiated through its twin, one tuple of all inputs. None once freed.
+    shape, dtype  of the value. The value itself is kept only if a rule names it.
+    order    the moment of creation. Parents are older than their children, so sorting by order sorts the graph.
+    hooks    None, or what to call with the gradient when it is complete.
+
+    Few nodes have what stands below as class attributes, and those alone get an instance dictionary for it.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "dtype", "hooks", "kept", "op", "order", "parents", "shape")
+
+    op: Op | None
+    parents: tuple[Node | None, ...]
+    kept: tuple[tuple[Any, ...], ...] | None
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    order: int
+    hooks: dict[int, Callable] | None
+
+    name: str | None = None
+    grad: Any = None
+    """Where the gradient of a leaf is gathered: a Tensor, or None. Of another node too, after retain_grad."""
+    retains_grad: bool = False
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.op is None
+
+    def __repr__(self) -> str:
+        what = "leaf" if self.op is None else repr(self.op)
+        name = f" {self.name!r}" if self.name else ""
+        return f"<Node {self.order}: {what}{name}, shape {self.shape}, {self.dtype}>"
+
+
+def leaf_node(shape: tuple[int, ...], dtype: np.dtype, name: str | None = None) -> Node:
+    """A node without parents: the place where the gradient of a leaf is gathered."""
+    node = Node()
+    node.op = None
+    node.parents = ()
+    node.kept = ()
+    node.shape = shape
+    node.dtype = dtype
+    node.order = clock()
+    node.hooks = None
+    if name is not None:
+        node.name = name
+    return node
+
+
+def ancestors(roots: list[Node]) -> list[Node]:
+    """Every node from which the roots were computed, and the roots, newest first: an order in which users precede what they use."""
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=_order, reverse=True)
+
+
+_order = attrgetter("order")
+
+
+def kept_values(node: Node) -> Iterator[Any]:
+    """The arrays and shapes that a node keeps, a value once for each time that it is kept."""
+    for values in node.kept or ():
+        yield from values

@@ -1,0 +1,564 @@
+"""Tensor: an array, its gradient, and its place in the graph."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, GraphError, MutationError, ShapeError, UnsupportedError
+from . import changes
+from .backward import describe, walk
+from .modes import enable_grad, is_grad_enabled, no_grad
+from .node import Node, leaf_node
+
+DISPATCH: dict[Callable, Callable] = {}
+"""For each function of NumPy the function of ours that runs when it is called with a Tensor; filled by ops/."""
+
+_default_dtype = np.dtype(np.float32)
+_new = object.__new__
+_hook_keys = count()
+
+
+class Tensor:
+    """An array that records what is computed with it.
+
+    Parameters
+        data           numbers, nested lists of numbers, an array or a Tensor; copied.
+        dtype          any NumPy dtype. Without it, arrays keep theirs, Python floats take the default dtype (float32),
+                       ints become int64 and bools bool.
+        requires_grad  whether operations on it are recorded; only for a real or complex dtype.
+        name           a name for errors and diagrams.
+    Raises DTypeError for data that are not numbers, and for requires_grad on integers or bools.
+
+    Functions of NumPy work on it (np.exp(x)), and so do the methods and operators that an ndarray has.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = (x * x).sum()
+    >>> y.backward()
+    >>> x.grad
+    Tensor([2., 4.])
+    """
+
+    __slots__ = ("__weakref__", "_data", "_name", "_node", "_shared")
+
+    # _data    an ndarray, or a NumPy scalar for a value without axes: several times faster than an array of shape ().
+    # _node    the place in the graph; None if this tensor needs no gradient.
+    # _name    not set on most tensors.
+    # _shared  set on a tensor that is a view of another's memory, and on that other.
+
+    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> None:
+        self._data = new_array(data, dtype)
+        self._node = None
+        if name is not None:
+            self.name = name
+        if requires_grad:
+            self.requires_grad_()
+
+    # The array
+
+    @property
+    def data(self) -> np.ndarray:
+        """The array itself, not a copy. Writing to it is not recorded, and only detect_anomaly can notice it."""
+        if type(self._data) is not np.ndarray:
+            self._data = np.asarray(self._data)     # from here on writes to it must reach this tensor
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if value is self._data:                     # x.data += 1 ends here
+            changes.enter(value)
+            return
+        value = value._data if isinstance(value, Tensor) else np.asarray(value)
+        if self._node is not None and (value.shape != self.shape or value.dtype != self.dtype):
+            raise ShapeError(
+                f"data: {_called(self)} has shape {self.shape} and dtype {self.dtype} and needs a gradient, so its new data must be "
+                f"the same, not {value.shape} and {value.dtype}; make a new tensor instead"
+            )
+        self._data = value
+
+    def numpy(self) -> np.ndarray:
+        """The array itself, not a copy; the way out of the graph, like data and detach."""
+        return self.data
+
+    def item(self) -> Any:
+        """The only element, as a Python number."""
+        if self._data.size != 1:
+            raise ShapeError(f"item: {_called(self)} has {self._data.size} elements (shape {self.shape}); it needs exactly one")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        return self._data.size
+
+    @property
+    def nbytes(self) -> int:
+        return self._data.nbytes
+
+    @property
+    def name(self) -> str | None:
+        """What errors and diagrams call this tensor."""
+        try:
+            return self._name
+        except AttributeError:
+            return None
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        self._name = name
+        if self._node is not None:
+            self._node.name = name
+
+    @property
+    def _version(self) -> int:
+        """How often the memory of this tensor was changed in place."""
+        return changes.version(self._data)
+
+    # The place in the graph
+
+    @property
+    def node(self) -> Node | None:
+        return self._node
+
+    @property
+    def op(self) -> Any:
+        """The op that made this tensor, or None for a leaf and for what was not recorded."""
+        return None if self._node is None else self._node.op
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.requires_grad_(wanted)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Start, or stop, recording what is computed with this leaf. Returns the tensor."""
+        if requires_grad and self._node is None:
+            if self.dtype.kind not in "fc":
+                raise DTypeError(
+                    f"requires_grad: {_called(self)} has dtype {self.dtype}, and only real and complex numbers have a gradient; "
+                    f"convert it: x.astype({_default_dtype.name!r})"
+                )
+            self._node = leaf_node(self.shape, self.dtype, self.name)
+        elif not requires_grad and self._node is not None:
+            if not self.is_leaf:
+                raise GraphError(
+                    f"requires_grad_(False): {_called(self)} was made by {self.op!r} and is no leaf; use x.detach()"
+                )
+            self._node = None
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded op made this tensor: it was given by the user, or needs no gradient."""
+        return self._node is None or self._node.op is None
+
+    def detach(self) -> Tensor:
+        """A tensor of the same memory that needs no gradient."""
+        return wrap(self.data)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward gathered here, or None."""
+        return None if self._node is None else self._node.grad
+
+    @grad.setter
+    def grad(self, gradient: Tensor | None) -> None:
+        if gradient is not None:
+            if not isinstance(gradient, Tensor):
+                raise DTypeError(f"grad: needs a Tensor or None, got {type(gradient).__name__}; wrap it: tg.tensor(...)")
+            if self._node is None:
+                raise GraphError(f"grad: {_called(self)} needs no gradient; call requires_grad_() first")
+            if gradient.shape != self.shape or gradient.dtype != self.dtype:
+                raise ShapeError(
+                    f"grad: {_called(self)} has shape {self.shape} and dtype {self.dtype}, and so must its gradient, "
+                    f"not {gradient.shape} and {gradient.dtype}"
+                )
+        if self._node is not None:
+            self._node.grad = gradient
+
+    def retain_grad(self) -> None:
+        """Let backward fill grad here too, though this is no leaf."""
+        if self._node is None:
+            raise GraphError(f"retain_grad: {_called(self)} needs no gradient, so there is none to retain")
+        if not self.is_leaf:
+            self._node.retains_grad = True
+            self._node.hooks = self._node.hooks or {}       # the walk looks at retains_grad only where there are hooks
+
+    @property
+    def retains_grad(self) -> bool:
+        return self._node is not None and self._node.retains_grad
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call hook(gradient) when the gradient of this tensor is complete; what it returns, if not None, takes its place.
+
+        Returns a handle; handle.remove() takes the hook away.
+        """
+        node = self._node
+        if node is None:
+            raise GraphError(f"register_hook: {_called(self)} needs no gradient, so the hook would never be called")
+
+        def run(g: Any) -> Any:
+            recorded = isinstance(g, Tensor)
+            result = hook(g if recorded else wrap(g))
+            if result is None:
+                return g
+            if not isinstance(result, Tensor):
+                result = wrap(np.asarray(result))
+            if result.shape != node.shape:
+                raise ShapeError(f"the hook of {describe(node)} returned shape {result.shape}; it needs to be {node.shape}")
+            return result.astype(node.dtype) if recorded else result._data.astype(node.dtype, copy=False)
+
+        if node.hooks is None:
+            node.hooks = {}
+        key = next(_hook_keys)
+        node.hooks[key] = run
+        return RemovableHandle(node.hooks, key)
+
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+        """Add the gradient of this tensor to grad of every leaf that it was computed from.
+
+        Parameters
+            gradient      dL/d(this), of this tensor's shape; may be left out for a single element, where it is 1.
+            retain_graph  keep what the nodes hold, for another walk; None means create_graph.
+            create_graph  record the walk itself, so that the gradients can be differentiated.
+        Raises GraphError if nothing was recorded or the graph was freed, ShapeError if gradient is missing or of another shape,
+        and MutationError if a value that is needed was changed in place. Then every grad is as it was.
+
+        >>> x = Tensor(3.0, requires_grad=True)
+        >>> (x * x).backward()
+        >>> x.grad
+        Tensor(6.)
+        """
+        found = _gradients([self], None, [gradient], create_graph, retain_graph, "backward")
+        filled = []
+        for node in found:
+            g = found[node] if create_graph else wrap(own(found, node))
+            filled.append((node, g if node.grad is None else node.grad + g))
+        for node, g in filled:
+            node.grad = g
+
+    # NumPy's protocols
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self._node is not None:
+            raise GraphError(
+                f"np.asarray: {_called(self)} records, and an array would silently lose its history; "
+                f"use x.detach().numpy() to leave the graph, or tg.stack to join tensors"
+            )
+        return np.array(self._data, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        if kwargs.get("out") is not None:
+            raise UnsupportedError(
+                f"np.{name}: out= (also meant by array += tensor) cannot take a Tensor's result, since an array would lose its "
+                f"history; write out = np.{name}(...), or use tensor.numpy()"
+            )
+        function = DISPATCH.get(ufunc) if method == "__call__" else None
+        if function is None:
+            raise UnsupportedError(_unsupported(name))
+        return function(*inputs, **kwargs)
+
+    def __array_function__(self, function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
+        ours = DISPATCH.get(function)
+        if ours is None:
+            raise UnsupportedError(_unsupported(f"{function.__module__.removeprefix('numpy.')}.{function.__name__}".removeprefix("numpy.")))
+        return ours(*args, **kwargs)
+
+    # Python's protocols
+
+    __hash__ = object.__hash__      # == compares elements, but a Tensor is a key by its identity
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError(f"len: {_called(self)} has no axes")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError(f"iter: {_called(self)} has no axes")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return (value._data if isinstance(value, Tensor) else value) in self.data
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise ShapeError(f"bool: {_called(self)} has {self._data.size} elements (shape {self.shape}); use .any() or .all()")
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        return self._data.__index__()
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        values = np.array2string(np.asarray(self._data), separator=", ", prefix=f"{kind}(")
+        parts = [values]
+        if self.dtype not in (_default_dtype, np.dtype(np.int64), np.dtype(np.bool_)):
+            parts.append(f"dtype={self.dtype.name}")
+        if self.name:
+            parts.append(f"name={self.name!r}")
+        if self.op is not None:
+            parts.append(f"op={self.op!r}")
+        elif self.requires_grad and kind == "Tensor":
+            parts.append("requires_grad=True")
+        return f"{kind}({', '.join(parts)})"
+
+    def __reduce__(self) -> tuple:
+        if not self.is_leaf:
+            raise GraphError(f"pickle: {_called(self)} was made by {self.op!r}; only leaves can be saved or copied: use x.detach()")
+        return _restored, (type(self), self.data, self.requires_grad, self.name, self.grad)
+
+    def __deepcopy__(self, memo: dict) -> Tensor:
+        function, (kind, data, requires_grad, name, grad) = self.__reduce__()
+        memo[id(self)] = copied = function(kind, data.copy(), requires_grad, name, None if grad is None else grad.detach().copy())
+        return copied
+
+
+class RemovableHandle:
+    """What register_hook returns."""
+
+    def __init__(self, hooks: dict, key: int) -> None:
+        self._hooks, self._key = hooks, key
+
+    def remove(self) -> None:
+        """Take the hook away; a second time does nothing."""
+        self._hooks.pop(self._key, None)
+
+
+def wrap(value: np.ndarray | np.generic, node: Node | None = None) -> Tensor:
+    """A Tensor of an array that is not copied, at a place in the graph."""
+    tensor = _new(Tensor)
+    tensor._data = value
+    tensor._node = node
+    return tensor
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any = None,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of outputs with respect to inputs, as a tuple; grad of no tensor is touched.
+
+    Parameters
+        outputs, inputs  a tensor or a sequence of them; inputs need not be leaves.
+        grad_outputs     dL/d(output) for each output; None, or None for a single element, means 1.
+        create_graph     record the walk, so that the gradients can be differentiated again.
+        retain_graph     keep what the nodes hold, for another walk; None means create_graph.
+        allow_unused     give None for an input that outputs do not depend on, instead of an error.
+    Raises as Tensor.backward does, and GraphError for an unused input.
+
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> dx, = grad(x * x * x, x, create_graph=True)
+    >>> grad(dx, x)
+    (Tensor(12.),)
+    """
+    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    if grad_outputs is None or isinstance(grad_outputs, (Tensor, np.ndarray, np.generic)):
+        grad_outputs = [grad_outputs] if len(outputs) == 1 or grad_outputs is not None else [None] * len(outputs)
+    if len(grad_outputs) != len(outputs):
+        raise ShapeError(f"grad: {len(outputs)} outputs need as many grad_outputs, got {len(grad_outputs)}")
+    for i, tensor in enumerate(inputs):
+        if not isinstance(tensor, Tensor):
+            raise DTypeError(f"grad: input {i} is {type(tensor).__name__}; it needs to be a Tensor")
+        if not tensor.requires_grad and not allow_unused:
+            raise GraphError(f"grad: input {i}, {_called(tensor)}, needs no gradient; make it with requires_grad=True")
+    found = _gradients(outputs, inputs, grad_outputs, create_graph, retain_graph, "grad")
+    results: list[Tensor | None] = []
+    for i, tensor in enumerate(inputs):
+        if tensor._node in found:
+            results.append(found[tensor._node] if create_graph else wrap(own(found, tensor._node)))
+        elif allow_unused:
+            results.append(None)
+        else:
+            raise GraphError(
+                f"grad: outputs do not depend on input {i}, {_called(tensor)}; "
+                f"take it out of inputs, or give allow_unused=True to get None for it"
+            )
+    return tuple(results)
+
+
+def _gradients(
+    outputs: list[Tensor], inputs: list[Tensor] | None, gradients: Sequence[Any], create_graph: bool, retain_graph: bool | None, who: str
+) -> dict[Node, Any]:
+    """Check what goes into a walk, and walk."""
+    nodes, starts = [], []
+    for output, gradient in zip(outputs, gradients, strict=True):
+        node = output._node
+        if node is None:
+            raise GraphError(
+                f"{who}: {_called(output)} needs no gradient, so nothing was recorded; make an input of it with "
+                f"requires_grad=True, and compute it outside no_grad"
+            )
+        if gradient is None:
+            if output._data.size != 1:
+                raise ShapeError(
+                    f"{who}: {_called(output)} has shape {output.shape}; only for a single element the gradient may be left out: "
+                    f"give a gradient of this shape, or reduce it first, with x.sum() or x.mean()"
+                )
+            gradient = np.ones(output.shape, output.dtype) if output.shape else output.dtype.type(1)
+        if not isinstance(gradient, Tensor):
+            gradient = wrap(gradient if isinstance(gradient, np.generic) else np.asarray(gradient))
+        if gradient.shape != output.shape:
+            raise ShapeError(f"{who}: {_called(output)} has shape {output.shape}, and so must its gradient, not {gradient.shape}")
+        if gradient.dtype != output.dtype:
+            gradient = gradient.astype(output.dtype)
+        nodes.append(node)
+        starts.append(gradient if create_graph else gradient._data)
+    retain = create_graph if retain_graph is None else retain_graph
+    targets = None if inputs is None else [tensor._node for tensor in inputs if tensor._node is not None]
+    with enable_grad() if create_graph else no_grad():
+        return walk(nodes, starts, targets, retain_graph=retain, record=create_graph)
+
+
+def change_in_place(x: Tensor, function: Callable[..., Tensor], *operands: Any) -> Tensor:
+    """x[...] = function(x, *operands), in the memory of x: what the in-place operators do.
+
+    If it is recorded, x moves to a new place in the graph, and the values that the node keeps are copies, not the memory of x.
+    """
+    records = is_grad_enabled() and (x._node is not None or any(isinstance(o, Tensor) and o._node is not None for o in operands))
+    if not records:
+        with no_grad():
+            result = function(x, *operands)
+        _write(x, result._data)
+        return x
+    if x._node is not None and x.is_leaf:
+        raise GraphError(
+            f"in-place change: {_called(x)} is a leaf that requires grad, and its gradient belongs to the value that it has; "
+            f"change it inside tg.no_grad(), or write x = x + ... instead of x += ..."
+        )
+    if getattr(x, "_shared", False):
+        raise MutationError(
+            f"in-place change: {_called(x)} shares memory with another tensor (one is a view of the other), and the graph of that "
+            f"one would not know of the change; write x = x + ... instead of x += ..., or change x.copy()"
+        )
+    before = wrap(x._data.copy(), x._node)
+    result = function(before, *[before if o is x else o for o in operands])
+    _write(x, result._data)
+    x._node = result._node
+    return x
+
+
+def _write(x: Tensor, value: Any) -> None:
+    if value.shape != x.shape:
+        raise ShapeError(f"in-place change: {_called(x)} has shape {x.shape} and cannot take a result of shape {value.shape}")
+    if not np.can_cast(value.dtype, x.dtype, "same_kind"):
+        raise DTypeError(f"in-place change: {_called(x)} has dtype {x.dtype} and cannot take a result of dtype {value.dtype}")
+    if type(x._data) is not np.ndarray:
+        x._data = value.astype(x.dtype)
+        return
+    if not x._data.flags.writeable:
+        raise MutationError(f"in-place change: the array of {_called(x)} is read-only; change x.copy()")
+    x._data[...] = value
+    changes.enter(x._data)
+
+
+def new_array(data: Any, dtype: Any = None) -> np.ndarray | np.generic:
+    """A new array of data, in the dtype that Tensor promises."""
+    if isinstance(data, Tensor):
+        data = data._data
+    array = np.array(data, dtype=dtype)
+    if dtype is None and array.dtype.kind in "fc" and not isinstance(data, (np.ndarray, np.generic)):
+        array = array.astype(np.result_type(_default_dtype, np.complex64) if array.dtype.kind == "c" else _default_dtype)
+    if array.dtype.kind not in "biufc":
+        raise DTypeError(f"tensor: data of dtype {array.dtype} are not numbers; a Tensor holds bools, ints, floats or complex numbers")
+    return array if array.shape else array[()]
+
+
+def get_default_dtype() -> np.dtype:
+    """The dtype that Python floats become; float32 unless set_default_dtype changed it."""
+    return _default_dtype
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Set the dtype that Python floats, and random numbers, become: a real floating one."""
+    global _default_dtype
+    if np.dtype(dtype).kind != "f":
+        raise DTypeError(f"set_default_dtype: needs a real floating dtype, got {np.dtype(dtype)}")
+    _default_dtype = np.dtype(dtype)
+
+
+def own(found: dict[Node, Any], node: Node) -> Any:
+    """The gradient of node as an array that nobody else can see: copied, unless found holds the only reference to it."""
+    g = found[node]
+    if type(g) is not np.ndarray:
+        return g                # a NumPy scalar, which nobody can change, or a Tensor
+    del g
+    alone = found[node].base is None and _references(found, node) <= _ONLY_REFERENCE
+    return found[node] if alone else found[node].copy()
+
+
+def _references(found: dict, key: Any) -> int:
+    return sys.getrefcount(found[key])
+
+
+_ONLY_REFERENCE = _references({0: np.empty(1)}, 0)      # how many the interpreter itself adds depends on its version
+
+
+def _called(tensor: Tensor) -> str:
+    """A tensor in words, for errors."""
+    name = tensor.name or (tensor._node.name if tensor._node is not None else None)
+    if name:
+        return f"the tensor {name!r}"
+    return f"a tensor of shape {tensor.shape}" + ("" if tensor.op is None else f" made by {tensor.op!r}")
+
+
+def _unsupported(name: str) -> str:
+    supported = sorted({f.__name__ for f in DISPATCH})
+    close = difflib.get_close_matches(name.split(".")[-1], supported, 1)
+    return (
+        f"np.{name} does not take Tensors" + (f"; the nearest that does is np.{close[0]}" if close else "")
+        + "; to leave the graph, call it with x.detach().numpy()"
+    )
+
+
+def _restored(kind: type[Tensor], data: np.ndarray, requires_grad: bool, name: str | None, grad: Tensor | None) -> Tensor:
+    tensor = _new(kind)
+    tensor._data = data
+    tensor._node = None
+    if name is not None:
+        tensor.name = name
+    tensor.requires_grad_(requires_grad)
+    if grad is not None:
+        tensor.grad = grad
+    return tensor

@@ -1,0 +1,31 @@
+"""The errors of the library. Each is also the built-in error that one would expect, so code that catches those keeps working."""
+
+
+class ShapeError(ValueError):
+    """Shapes do not fit together."""
+
+
+class DTypeError(TypeError):
+    """A dtype, or a kind of value, that the operation cannot take."""
+
+
+class GraphError(RuntimeError):
+    """The graph cannot be walked: nothing was recorded, or it was freed, or a rule went wrong."""
+
+
+class MutationError(GraphError):
+    """A value that the backward pass needs was changed in place after it was kept."""
+
+
+class DefinitionError(TypeError):
+    """An op whose class does not say what an op must say; raised when the class is made."""
+
+
+class UnsupportedError(TypeError):
+    """A function of NumPy that does not take Tensors here."""
+
+
+class StateError(RuntimeError, KeyError):
+    """A saved state does not fit the module or optimizer that is to load it; nothing was loaded."""
+
+    __str__ = RuntimeError.__str__      # KeyError's would print the repr of a text of several lines
