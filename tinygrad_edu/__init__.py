@@ -1,0 +1,95 @@
+"""tinygrad_edu: reverse-mode automatic differentiation on NumPy, in the eager style.
+
+>>> import tinygrad_edu as tg
+>>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+Tensor([2., 4., 6.])
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from . import errors, ops
+from .engine.modes import composed, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .engine.op import Elementwise, Fused, Op
+from .engine.tensor import Tensor, get_default_dtype, grad, set_default_dtype
+from .ops.creation import (
+    arange,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from .ops.elementwise import (
+    abs_ as abs,
+)
+from .ops.elementwise import (
+    add,
+    astype,
+    clip,
+    copy,
+    divide,
+    exp,
+    log,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    power,
+    relu,
+    sqrt,
+    square,
+    subtract,
+    tanh,
+    where,
+)
+from .ops.linalg import matmul
+from .ops.random import manual_seed, rand, rand_like, randn, randn_like
+from .ops.reduce import max, mean, min, std, sum, var
+from .ops.shape import broadcast_to, concatenate, expand_dims, ravel, reshape, squeeze, stack, swapaxes, transpose
+from .ops.without_gradient import (
+    all,
+    allclose,
+    any,
+    argmax,
+    argmin,
+    argsort,
+    array_equal,
+    equal,
+    greater,
+    greater_equal,
+    isclose,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    not_equal,
+    sign,
+)
+
+__version__ = "0.1.0"
+
+_LATER = ("cli", "comparison", "data", "examples", "nn", "optim", "testing", "viz")
+
+
+def __getattr__(name: str) -> Any:
+    """Rooms that are loaded at first use: import tinygrad_edu costs little more than NumPy."""
+    if name in _LATER:
+        return importlib.import_module(f".{name}", __name__)
+    if name == "compare":
+        return importlib.import_module(".comparison", __name__).compare
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LATER, "compare"])

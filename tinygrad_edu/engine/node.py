@@ -6,10 +6,10 @@ from itertools import count
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import numpy as np
 
     from .op import Op
 
@@ -90,3 +90,24 @@ def kept_values(node: Node) -> Iterator[Any]:
     """The arrays and shapes that a node keeps, a value once for each time that it is kept."""
     for values in node.kept or ():
         yield from values
+
+
+def kept_memory(node: Node) -> Iterator[tuple[int, int]]:
+    """The memory that a node keeps alive: the identity of each allocation and its bytes, once for each time that it is kept.
+
+    A view keeps all of the array that it shows a part of; Python numbers and shapes keep nothing.
+    """
+    values = list(kept_values(node))
+    while values:
+        value = values.pop()
+        if isinstance(value, tuple):
+            values.extend(value)
+        elif isinstance(value, np.ndarray | np.generic):
+            while isinstance(value.base, np.ndarray):
+                value = value.base
+            yield id(value), value.nbytes
+
+
+def kept_bytes(outputs: list[Node]) -> int:
+    """The bytes that the graph of outputs keeps for the backward pass; memory that is kept several times counts once."""
+    return sum(dict(memory for node in ancestors(outputs) for memory in kept_memory(node)).values())

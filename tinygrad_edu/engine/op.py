@@ -106,6 +106,10 @@ class Op(metaclass=OpType):
         """What forward calls input i."""
         return f"{self.inputs[-1]}[{i - len(self.inputs) + 1}]" if self.variadic and i >= len(self.inputs) - 1 else self.inputs[i]
 
+    def mismatch(self, *shapes: tuple[int, ...]) -> str | None:
+        """What to say when forward refused these shapes, or None to pass on what NumPy said."""
+        return None
+
     # The two ways of asking the rules; pull is made when the class is, for the inputs that it has.
 
     pull: Callable[[Any, tuple, tuple], Any]
@@ -155,6 +159,13 @@ class Elementwise(Op):
     """An op that acts on each element by itself; its inputs broadcast, and the walk sums the gradients back."""
 
     broadcasts = True
+
+    def mismatch(self, *shapes: tuple[int, ...]) -> str | None:
+        try:
+            np.broadcast_shapes(*shapes)
+        except ValueError:
+            return "they do not broadcast: counted from the last axis, sizes must be equal or 1"
+        return None
 
 
 class Fused(Op):
@@ -325,9 +336,10 @@ def _recorder_of_any(op: Op) -> Callable[..., Tensor]:
     def record(*operands):
         if fused and is_composing():
             return op.composed(*operands)
-        if len(operands) != len(op.inputs) and not (op.variadic and len(operands) >= len(op.inputs)):
+        if len(operands) != len(op.inputs) and not (op.variadic and len(operands) >= len(op.inputs) - 1):
             raise TypeError(f"{op!r} takes the inputs {', '.join(op.inputs)}; it got {len(operands)}")
         recording = is_grad_enabled()
+        array = next((operand for operand in operands if isinstance(operand, (Tensor, np.ndarray))), None)
         values, parents = [], []
         for i, operand in enumerate(operands):
             if isinstance(operand, Tensor):
@@ -340,7 +352,7 @@ def _recorder_of_any(op: Op) -> Callable[..., Tensor]:
                     )
                 parents.append(parent)
             else:
-                values.append(operand if operand is None else as_operand(op, operand))
+                values.append(operand if operand is None else as_operand(op, operand, array))
                 parents.append(None)
         extra = _NOTHING
         try:
@@ -435,17 +447,15 @@ def _explained(error: Exception, op: Op, operands: tuple) -> Exception:
     """The error of a forward, with the op, its operands and their shapes in the text."""
     if error.__class__.__module__.startswith(_PACKAGE):
         return error
-    shapes = []
-    for i, operand in enumerate(operands):
+    shapes = [np.shape(getattr(operand, "_data", operand)) for operand in operands]
+    described = []
+    for i, (operand, shape) in enumerate(zip(operands, shapes)):
         name = f" ({operand.name!r})" if isinstance(operand, Tensor) and operand.name else ""
-        if operand is not None:
-            shapes.append(f"{op.input_name(i)}{name} has shape {np.shape(getattr(operand, '_data', operand))}")
-    what = f"{op!r}: {' and '.join(shapes)}"
+        described.append(f"{op.input_name(i)}{name} has shape {shape}")
+    what = f"{op!r}: {' and '.join(described)}"
     explained: Exception
-    if isinstance(error, ValueError) and op.broadcasts:
-        explained = ShapeError(f"{what}; they do not broadcast: counted from the last axis, sizes must be equal or 1 ({error})")
-    elif isinstance(error, ValueError):
-        explained = ShapeError(f"{what}: {error}")
+    if isinstance(error, ValueError):
+        explained = ShapeError(f"{what}; {op.mismatch(*shapes) or error}")
     elif isinstance(error, (TypeError, AttributeError)):
         explained = DTypeError(f"{what}: {error}")
     else:

@@ -1,0 +1,87 @@
+"""The primitives, and the table that gives Tensor its operators and methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..engine.tensor import Tensor, change_in_place
+from . import creation, elementwise, index, linalg, random, reduce, shape, without_gradient
+
+
+def _swapped(function: Callable) -> Callable:
+    """For the operator of the right operand: 2 - x is subtract(2, x)."""
+    return lambda self, other: function(other, self)
+
+
+def _in_place(function: Callable) -> Callable:
+    return lambda self, other: change_in_place(self, function, other)
+
+
+def _without_arguments(function: Callable) -> Any:
+    return property(lambda self: function(self))
+
+
+_OPERATORS = {
+    "add": elementwise.add,
+    "sub": elementwise.subtract,
+    "mul": elementwise.multiply,
+    "truediv": elementwise.divide,
+    "pow": elementwise.power,
+    "matmul": linalg.matmul,
+    "and": without_gradient.bitwise_and,
+    "or": without_gradient.bitwise_or,
+    "xor": without_gradient.bitwise_xor,
+}
+
+_METHODS = {
+    "__neg__": elementwise.negative,
+    "__pos__": lambda self: self,
+    "__abs__": elementwise.abs_,
+    "__invert__": without_gradient.invert,
+    "__eq__": without_gradient.equal,
+    "__ne__": without_gradient.not_equal,
+    "__lt__": without_gradient.less,
+    "__le__": without_gradient.less_equal,
+    "__gt__": without_gradient.greater,
+    "__ge__": without_gradient.greater_equal,
+    "__getitem__": index.getitem,
+    "__setitem__": index.setitem,
+    "sum": reduce.sum,
+    "mean": reduce.mean,
+    "var": reduce.var,
+    "std": reduce.std,
+    "max": reduce.max,
+    "min": reduce.min,
+    "exp": elementwise.exp,
+    "log": elementwise.log,
+    "sqrt": elementwise.sqrt,
+    "square": elementwise.square,
+    "abs": elementwise.abs_,
+    "tanh": elementwise.tanh,
+    "relu": elementwise.relu,
+    "clip": elementwise.clip,
+    "astype": elementwise.astype,
+    "copy": elementwise.copy,
+    "reshape": shape.reshape_method,
+    "ravel": shape.ravel,
+    "flatten": lambda self: elementwise.copy(shape.ravel(self)),
+    "transpose": shape.transpose_method,
+    "swapaxes": shape.swapaxes,
+    "squeeze": shape.squeeze,
+    "all": without_gradient.all,
+    "any": without_gradient.any,
+    "argmax": without_gradient.argmax,
+    "argmin": without_gradient.argmin,
+    "argsort": without_gradient.argsort,
+    "nonzero": without_gradient.nonzero,
+    "round": without_gradient.round,
+    "T": _without_arguments(shape.transpose),
+}
+
+for _name, _function in _OPERATORS.items():
+    setattr(Tensor, f"__{_name}__", _function)
+    setattr(Tensor, f"__r{_name}__", _swapped(_function))
+    setattr(Tensor, f"__i{_name}__", _in_place(_function))
+for _name, _function in _METHODS.items():
+    setattr(Tensor, _name, _function)

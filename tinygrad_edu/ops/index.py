@@ -1,0 +1,192 @@
+"""Indexing, of every kind that NumPy has, and assignment.
+
+An index is split in two: its pattern is a setting of the op, and its arrays are arguments. In the pattern a slice is the tuple
+(start, stop, step), because slices cannot be looked up in a cache before Python 3.12, and an array is the string "array".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..engine import changes
+from ..engine.modes import is_grad_enabled
+from ..engine.op import Op
+from ..engine.tensor import Tensor, change_in_place
+
+ARRAY = "array"
+
+
+class GetItem(Op):
+    """Elements chosen by integers, slices, an ellipsis and new axes.
+
+    out = x[index]
+
+    Shapes    as in NumPy: an integer takes its axis away, a slice keeps it, None adds one of size 1.
+    Gradient  dL/dx = zeros, with g at index; no element is chosen twice.
+    Keeps     the shape of x, no array.
+    """
+
+    index: tuple
+    view = True
+
+    def forward(self, x):
+        return x[with_arrays(self.index, ())]
+
+    def grad_x(self, g, x_shape):
+        return scatter(g, self.index, (), x_shape)
+
+
+class GetItemByArrays(Op):
+    """Elements chosen by integer or boolean arrays, and whatever else an index holds.
+
+    out = x[index], with arrays at their places in index
+
+    Shapes    as in NumPy: the broadcast shape of the arrays takes the place of the axes that they index.
+    Gradient  dL/dx = zeros, with g added at index: an element chosen twice gets the sum.
+    Keeps     the shape of x, and arrays.
+    """
+
+    index: tuple
+    constants = ("arrays",)
+
+    def forward(self, x, *arrays):
+        return x[with_arrays(self.index, arrays)]
+
+    def grad_x(self, g, x_shape, arrays):
+        return scatter(g, self.index, arrays, x_shape)
+
+
+class Scatter(Op):
+    """The adjoint of indexing: zeros, with x added at index.
+
+    out = zeros of the given shape; out[index] += x, where an element that is indexed twice gets both
+
+    Shapes    x has the shape of out[index].
+    Gradient  dL/dx = g[index]
+    Keeps     arrays.
+    """
+
+    index: tuple
+    shape: tuple[int, ...]
+    constants = ("arrays",)
+
+    def forward(self, x, *arrays):
+        out = np.zeros(self.shape, x.dtype)
+        index = with_arrays(self.index, arrays)
+        if any(array.dtype != np.bool_ for array in arrays):
+            np.add.at(out, index, x)
+        else:
+            out[index] = x          # slices and masks choose no element twice
+        return out
+
+    def grad_x(self, g, arrays):
+        return g[with_arrays(self.index, arrays)]
+
+
+class SetItem(Op):
+    """A copy of x in which the elements at index are replaced.
+
+    out = x, but out[index] = value
+
+    Shapes    out has the shape of x; value broadcasts to the shape of x[index].
+    Gradient  dL/dx     = g, and 0 at index
+              dL/dvalue = g[index]; where an index repeats, only the value that was written last gets it.
+    Keeps     arrays; the shape of x.
+    """
+
+    index: tuple
+    broadcasts = True
+    constants = ("arrays",)
+
+    def forward(self, x, value, *arrays):
+        out = x.copy() if isinstance(x, np.ndarray) else np.array(x)
+        out[with_arrays(self.index, arrays)] = value
+        return out
+
+    def grad_x(self, g, x_shape, arrays):
+        replaced = np.zeros(x_shape, bool)
+        replaced[with_arrays(self.index, arrays)] = True
+        return np.where(replaced, 0, g)
+
+    def grad_value(self, g, x_shape, arrays):
+        index = with_arrays(self.index, arrays)
+        if not arrays:
+            return g[index]
+        writer = np.zeros(x_shape, np.int64)
+        order = np.arange(writer[index].size).reshape(writer[index].shape)
+        writer[index] = order
+        return np.where(writer[index] == order, g[index], 0)
+
+
+def scatter(g: Any, index: tuple, arrays: tuple, shape: tuple[int, ...]) -> Any:
+    """Scatter in a rule: on an array at once, on a Tensor recorded."""
+    op = Scatter(index, shape)
+    return op(g, *arrays) if isinstance(g, Tensor) else op.forward(g, *arrays)
+
+
+def getitem(x: Tensor, index: Any) -> Tensor:
+    """x[index], with every kind of index that NumPy has: integers, slices, ..., None, and integer or boolean arrays."""
+    pattern, arrays = split(index)
+    return GetItemByArrays(pattern)(x, *arrays) if arrays else GetItem(pattern)(x)
+
+
+def setitem(x: Tensor, index: Any, value: Any) -> None:
+    """x[index] = value, in the memory of x. If it is recorded, x moves to a new place in the graph."""
+    pattern, arrays = split(index)
+    if is_grad_enabled() and (x.requires_grad or (isinstance(value, Tensor) and value.requires_grad)):
+        change_in_place(x, _replaced, pattern, arrays, value)
+    else:
+        # No need to go through a copy of all of x.
+        chosen = with_arrays(pattern, arrays)
+        x.data[chosen] = value.data if isinstance(value, Tensor) else value
+        changes.enter(x.data)
+
+
+def _replaced(x: Tensor, pattern: tuple, arrays: tuple, value: Any) -> Tensor:
+    target = x.data[with_arrays(pattern, arrays)].shape
+    extra = np.ndim(value) - len(target) if not isinstance(value, Tensor) else value.ndim - len(target)
+    if extra > 0 and isinstance(value, Tensor) and value.shape[:extra] == (1,) * extra:
+        value = value.reshape(value.shape[extra:])      # NumPy takes leading axes of size 1; a gradient has to find its way back
+    return SetItem(pattern)(x, value, *arrays)
+
+
+def split(index: Any) -> tuple[tuple, tuple[np.ndarray, ...]]:
+    """An index as pattern and arrays."""
+    if type(index) is int:
+        return (index,), ()
+    if not isinstance(index, tuple):
+        index = (index,)
+    pattern: list[Any] = []
+    arrays = []
+    for i in index:
+        kind = type(i)
+        if kind is int or i is None or i is Ellipsis:
+            pattern.append(i)
+        elif kind is slice:
+            pattern.append((_number(i.start), _number(i.stop), _number(i.step)))
+        elif isinstance(i, np.integer) or (isinstance(i, Tensor) and not i.shape and i.dtype.kind in "iu"):
+            pattern.append(int(i))
+        else:
+            array = i.data if isinstance(i, Tensor) else np.asarray(i)
+            if array.size == 0 and not isinstance(i, (np.ndarray, Tensor)):
+                array = array.astype(np.intp)           # x[[]]
+            if array.dtype.kind not in "biu":
+                raise IndexError(
+                    f"getitem: an index is {kind.__name__} of dtype {array.dtype}; it needs to be an integer, a slice, ..., None, "
+                    f"or an array of integers or bools"
+                )
+            pattern.append(ARRAY)
+            arrays.append(array)
+    return tuple(pattern), tuple(arrays)
+
+
+def with_arrays(pattern: tuple, arrays: tuple[np.ndarray, ...]) -> tuple:
+    """The index that was split into pattern and arrays."""
+    rest = iter(arrays)
+    return tuple([slice(*i) if type(i) is tuple else next(rest) if i is ARRAY else i for i in pattern])
+
+
+def _number(i: Any) -> int | None:
+    return None if i is None else i.__index__()

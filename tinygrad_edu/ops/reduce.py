@@ -1,0 +1,264 @@
+"""Functions that reduce axes to one number each."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..engine.op import Op, implements
+from ..engine.tensor import Tensor
+from .elementwise import astype, refuse_out
+from .elementwise import where as choose
+from .shape import broadcast_back, ndim
+
+
+class Reduction(Op):
+    """What all reductions share: the axes, and the shape that out has while the reduced axes are still there, with size 1."""
+
+    axis: tuple[int, ...]
+    keepdims: bool = False
+
+    def with_size_1(self, x_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """x_shape with size 1 on the reduced axes."""
+        return tuple([1 if i in self.axis else n for i, n in enumerate(x_shape)])
+
+    def count(self, x_shape: tuple[int, ...]) -> int:
+        """How many elements become one."""
+        return math.prod([x_shape[i] for i in self.axis])
+
+
+class Sum(Reduction):
+    """Sum over some axes.
+
+    out[j] = sum of x[i, j] over i, where i stands for the summed axes
+
+    Shapes    out has the shape of x without the summed axes, or with size 1 there if keepdims.
+    Gradient  dL/dx[i, j] = g[j]: out moves one for one with each element of the sum.
+    Keeps     the shape of x, no array.
+    """
+
+    def forward(self, x):
+        return np.add.reduce(x, axis=self.axis, keepdims=self.keepdims)
+
+    def grad_x(self, g, x_shape):
+        return broadcast_back(g.reshape(self.with_size_1(x_shape)), x_shape)
+
+
+class Mean(Reduction):
+    """Mean over some axes.
+
+    out[j] = sum of x[i, j] over i / n, where i stands for the reduced axes, which hold n elements
+
+    Shapes    out has the shape of x without the reduced axes, or with size 1 there if keepdims.
+    Gradient  dL/dx[i, j] = g[j] / n
+    Keeps     the shape of x, no array.
+    """
+
+    def forward(self, x):
+        if x.dtype == np.float16:
+            return np.mean(x, axis=self.axis, keepdims=self.keepdims)       # which sums in float32
+        return np.add.reduce(x, axis=self.axis, keepdims=self.keepdims) / self.count(x.shape)
+
+    def grad_x(self, g, x_shape):
+        return broadcast_back((g / self.count(x_shape)).reshape(self.with_size_1(x_shape)), x_shape)
+
+
+class Var(Reduction):
+    """Variance over some axes.
+
+    out[j] = sum of (x[i, j] - mean[j])**2 over i / (n - ddof), where i stands for the reduced axes, which hold n elements
+
+    Shapes    out has the shape of x without the reduced axes, or with size 1 there if keepdims.
+    Gradient  dL/dx[i, j] = g[j] * 2 * (x[i, j] - mean[j]) / (n - ddof)
+              The path through mean adds nothing, because the deviations sum to 0.
+    Keeps     x.
+    """
+
+    ddof: float = 0
+
+    def forward(self, x):
+        return np.var(x, axis=self.axis, ddof=self.ddof, keepdims=self.keepdims)
+
+    def grad_x(self, g, x):
+        deviation = x - np.mean(x, axis=self.axis, keepdims=True)
+        return g.reshape(self.with_size_1(x.shape)) * (deviation + deviation) / (self.count(x.shape) - self.ddof)
+
+
+class Std(Reduction):
+    """Standard deviation over some axes.
+
+    out[j] = sqrt(sum of (x[i, j] - mean[j])**2 over i / (n - ddof)), where i stands for the reduced axes, which hold n elements
+
+    Shapes    out has the shape of x without the reduced axes, or with size 1 there if keepdims.
+    Gradient  dL/dx[i, j] = g[j] * (x[i, j] - mean[j]) / ((n - ddof) * out[j]), and 0 where out is 0
+    Keeps     x and out.
+    """
+
+    ddof: float = 0
+
+    def forward(self, x):
+        return np.std(x, axis=self.axis, ddof=self.ddof, keepdims=self.keepdims)
+
+    def grad_x(self, g, x, out):
+        deviation = x - np.mean(x, axis=self.axis, keepdims=True)
+        scale = g / (np.where(out == 0, 1, out) * (self.count(x.shape) - self.ddof))
+        return np.where(out == 0, 0, scale).reshape(self.with_size_1(x.shape)) * deviation
+
+
+class Max(Reduction):
+    """Largest element over some axes; NaN if one is NaN.
+
+    out[j] = max of x[i, j] over i, where i stands for the reduced axes
+
+    Shapes    out has the shape of x without the reduced axes, or with size 1 there if keepdims.
+    Gradient  dL/dx[i, j] = g[j] / t where x[i, j] = out[j], t being how many do, else 0: ties share equally.
+    Keeps     x and out.
+    """
+
+    def forward(self, x):
+        return np.max(x, axis=self.axis, keepdims=self.keepdims)
+
+    def grad_x(self, g, x, out):
+        return _shared_by_ties(self, g, x, out)
+
+
+class Min(Reduction):
+    """Smallest element over some axes; NaN if one is NaN.
+
+    out[j] = min of x[i, j] over i, where i stands for the reduced axes
+
+    Shapes    out has the shape of x without the reduced axes, or with size 1 there if keepdims.
+    Gradient  dL/dx[i, j] = g[j] / t where x[i, j] = out[j], t being how many do, else 0: ties share equally.
+    Keeps     x and out.
+    """
+
+    def forward(self, x):
+        return np.min(x, axis=self.axis, keepdims=self.keepdims)
+
+    def grad_x(self, g, x, out):
+        return _shared_by_ties(self, g, x, out)
+
+
+def _shared_by_ties(reduction: Reduction, g: Any, x: Any, out: Any) -> Any:
+    """The gradient g of an extreme value, out, in equal parts to all elements that have it."""
+    shape = reduction.with_size_1(x.shape)
+    chosen = (x == out.reshape(shape)) | (x != x)
+    ties = chosen.sum(axis=reduction.axis, keepdims=True)
+    return chosen * (g.reshape(shape) / ties.astype(g.dtype))
+
+
+@implements(np.sum)
+def sum(
+    a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Tensor:
+    """Sum the elements of a along some axes.
+
+    Parameters
+        a         tensor or array of any shape.
+        axis      int, tuple of ints, or None for all axes; a negative one counts from the end.
+        dtype     of the sum and of its elements while they are added; by default that of a, and int64 for bools.
+        keepdims  whether each summed axis stays, with size 1.
+        initial   added to the sum.
+        where     which elements to sum; broadcasts to a.
+        out       as in NumPy, and refused.
+    Returns a tensor.
+    Raises AxisError if a has no such axis.
+
+    >>> sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    Tensor([4., 6.])
+    """
+    if out is not None or where is not True or dtype is not None:
+        refuse_out("sum", out)
+        if where is not True:
+            a = choose(where, a, 0)
+        if dtype is not None:
+            a = astype(as_tensor(a), dtype)
+    total = Sum(normalized_axes(axis, ndim(a)), bool(keepdims))(a)
+    return total if initial is None else total + initial
+
+
+@implements(np.mean)
+def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
+    """Mean of the elements of a along some axes; arguments as in sum.
+
+    >>> mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    Tensor([1.5, 3.5])
+    """
+    refuse_out("mean", out)
+    if dtype is not None:
+        a = astype(as_tensor(a), dtype)
+    return Mean(normalized_axes(axis, ndim(a)), bool(keepdims))(a)
+
+
+@implements(np.var)
+def var(
+    a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0, keepdims: bool = False, *, correction: Any = None
+) -> Tensor:
+    """Variance of the elements of a along some axes: the mean square deviation, divided by n - ddof (correction is its other name).
+
+    >>> var(Tensor([1.0, 2.0, 3.0]))
+    Tensor(0.6666667)
+    """
+    return _spread(Var, a, axis, dtype, out, ddof, keepdims, correction)
+
+
+@implements(np.std)
+def std(
+    a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0, keepdims: bool = False, *, correction: Any = None
+) -> Tensor:
+    """Standard deviation of the elements of a along some axes: the square root of var.
+
+    >>> std(Tensor([1.0, 2.0, 3.0]), ddof=1)
+    Tensor(1.)
+    """
+    return _spread(Std, a, axis, dtype, out, ddof, keepdims, correction)
+
+
+def _spread(op: type[Reduction], a: Any, axis: Any, dtype: Any, out: None, ddof: float, keepdims: bool, correction: Any) -> Tensor:
+    name = op.__name__.lower()
+    refuse_out(name, out)
+    if correction is not None:
+        if ddof:
+            raise ValueError(f"{name}: ddof and correction are two names of one argument; give one of them")
+        ddof = correction
+    if dtype is not None:
+        a = astype(as_tensor(a), dtype)
+    return op(normalized_axes(axis, ndim(a)), bool(keepdims), ddof)(a)
+
+
+@implements(np.max)
+def max(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
+    """Largest element of a along some axes. Elements that tie share the gradient equally.
+
+    >>> max(Tensor([[1.0, 4.0], [3.0, 2.0]]), axis=1)
+    Tensor([4., 3.])
+    """
+    refuse_out("max", out)
+    return Max(normalized_axes(axis, ndim(a)), bool(keepdims))(a)
+
+
+@implements(np.min)
+def min(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
+    """Smallest element of a along some axes. Elements that tie share the gradient equally.
+
+    >>> min(Tensor([[1.0, 4.0], [3.0, 2.0]]), axis=1)
+    Tensor([1., 2.])
+    """
+    refuse_out("min", out)
+    return Min(normalized_axes(axis, ndim(a)), bool(keepdims))(a)
+
+
+def as_tensor(a: Any) -> Tensor:
+    """a itself if it is a Tensor, else a Tensor of it."""
+    return a if isinstance(a, Tensor) else Tensor(a)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def normalized_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
+    """The axes as a tuple of numbers from 0, in order; None means all. Raises AxisError for one that is not there."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(sorted(np.lib.array_utils.normalize_axis_tuple(axis, ndim, "axis")))

@@ -1,0 +1,311 @@
+"""Functions that give the same elements another shape, or join arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..engine.op import Op, implements
+from ..engine.tensor import Tensor
+
+
+class Reshape(Op):
+    """The same elements in another shape.
+
+    out[...] = x[...], both read row by row
+
+    Shapes    out has the given shape, in which one size may be -1: what is left.
+    Gradient  dL/dx = g in the shape of x
+    Keeps     the shape of x, no array.
+    """
+
+    shape: tuple[int, ...]
+    view = True
+
+    def forward(self, x):
+        return x.reshape(self.shape)
+
+    def grad_x(self, g, x_shape):
+        return g.reshape(x_shape)
+
+
+class Transpose(Op):
+    """Axes in another order.
+
+    out[i0, i1, ...] = x[j0, j1, ...] with j[axes[k]] = i[k]
+
+    Shapes    axis k of out is axis axes[k] of x.
+    Gradient  dL/dx = g with its axes back in order
+    Keeps     nothing.
+    """
+
+    axes: tuple[int, ...]
+    view = True
+
+    def forward(self, x):
+        return x.transpose(self.axes)
+
+    def grad_x(self, g):
+        inverse = sorted(range(len(self.axes)), key=self.axes.__getitem__)
+        return g.transpose(inverse)
+
+
+class SwapAxes(Op):
+    """Two axes in each other's place.
+
+    out[..., i, ..., j, ...] = x[..., j, ..., i, ...]
+
+    Shapes    out has the shape of x with the sizes of the two axes exchanged.
+    Gradient  dL/dx = g with the axes swapped back
+    Keeps     nothing.
+    """
+
+    axis1: int
+    axis2: int
+    view = True
+
+    def forward(self, x):
+        return x.swapaxes(self.axis1, self.axis2)
+
+    def grad_x(self, g):
+        return g.swapaxes(self.axis1, self.axis2)
+
+
+class Squeeze(Op):
+    """Without some axes of size 1.
+
+    out[...] = x[...]
+
+    Shapes    out has the shape of x without the given axes.
+    Gradient  dL/dx = g in the shape of x
+    Keeps     the shape of x, no array.
+    """
+
+    axis: tuple[int, ...]
+    view = True
+
+    def forward(self, x):
+        return x.squeeze(self.axis)
+
+    def grad_x(self, g, x_shape):
+        return g.reshape(x_shape)
+
+
+class ExpandDims(Op):
+    """With new axes of size 1.
+
+    out[...] = x[...]
+
+    Shapes    out has the axes of x, and an axis of size 1 at each of the given places.
+    Gradient  dL/dx = g in the shape of x
+    Keeps     the shape of x, no array.
+    """
+
+    axis: tuple[int, ...]
+    view = True
+
+    def forward(self, x):
+        return np.expand_dims(x, self.axis)
+
+    def grad_x(self, g, x_shape):
+        return g.reshape(x_shape)
+
+
+class BroadcastTo(Op):
+    """Repeated along new axes, and along axes of size 1, as NumPy broadcasts; nothing is copied.
+
+    out[i, j] = x[j], where i stands for the axes along which x is repeated
+
+    Shapes    out has the given shape.
+    Gradient  dL/dx[j] = sum of g[i, j] over i, which the walk does.
+    Keeps     nothing.
+    """
+
+    shape: tuple[int, ...]
+    broadcasts = True
+    view = True
+
+    def forward(self, x):
+        return np.broadcast_to(x, self.shape)
+
+    def grad_x(self, g):
+        return g
+
+
+class Concatenate(Op):
+    """Arrays joined along an axis that they have.
+
+    out = xs[0], then xs[1], ... along axis
+
+    Shapes    all sizes but that of axis are equal; out's size along axis is the sum of theirs.
+    Gradient  dL/dxs[k] = the part of g where xs[k] went
+    Keeps     the shapes of xs, no array.
+    """
+
+    axis: int
+
+    def forward(self, *xs):
+        return np.concatenate(xs, axis=self.axis)
+
+    def grad_xs(self, g, index, xs_shape):
+        start = sum(shape[self.axis] for shape in xs_shape[:index])
+        return g[(slice(None),) * self.axis + (slice(start, start + xs_shape[index][self.axis]),)]
+
+
+class Stack(Op):
+    """Arrays joined along a new axis.
+
+    out[..., k, ...] = xs[k], with k at axis
+
+    Shapes    all xs have one shape; out has it with len(xs) put in at axis.
+    Gradient  dL/dxs[k] = g[..., k, ...]
+    Keeps     nothing.
+    """
+
+    axis: int
+
+    def forward(self, *xs):
+        return np.stack(xs, axis=self.axis)
+
+    def grad_xs(self, g, index):
+        return g[(slice(None),) * self.axis + (index,)]
+
+
+def broadcast_back(g: Any, shape: tuple[int, ...]) -> Any:
+    """g repeated to shape, in a rule: a read-only view of an array, or recorded on a Tensor."""
+    return BroadcastTo(shape)(g) if isinstance(g, Tensor) else np.broadcast_to(g, shape)
+
+
+@implements(np.reshape)
+def reshape(a: Any, shape: Any, order: str = "C") -> Tensor:
+    """The elements of a in another shape. One size may be -1: what is left. Only order="C" is taken.
+
+    >>> reshape(Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1))
+    Tensor([[1., 2.],
+            [3., 4.]])
+    """
+    if order != "C":
+        raise ValueError(f"reshape: order {order!r} is not taken; for order 'F' write x.T.reshape(shape[::-1]).T")
+    return Reshape(tuple(map(int, shape)) if isinstance(shape, Sequence) else (int(shape),))(a)
+
+
+def reshape_method(self: Tensor, *shape: Any) -> Tensor:
+    """x.reshape(2, 3) and x.reshape((2, 3)): see reshape."""
+    return Reshape(shape if len(shape) != 1 or isinstance(shape[0], int) else tuple(map(int, shape[0])))(self)
+
+
+@implements(np.ravel)
+def ravel(a: Any) -> Tensor:
+    """The elements of a along one axis.
+
+    >>> ravel(Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor([1., 2., 3., 4.])
+    """
+    return Reshape((-1,))(a)
+
+
+@implements(np.transpose)
+def transpose(a: Any, axes: Sequence[int] | None = None) -> Tensor:
+    """The axes of a in another order; reversed if axes is None.
+
+    >>> transpose(Tensor([[1.0, 2.0, 3.0]])).shape
+    (3, 1)
+    """
+    count = ndim(a)
+    if axes is None:
+        return Transpose(tuple(range(count))[::-1])(a)
+    order = tuple(_axis(axis, count) for axis in axes)
+    if sorted(order) != list(range(count)):
+        raise ValueError(f"transpose: axes {tuple(axes)} must name each of the {count} axes of a once")
+    return Transpose(order)(a)
+
+
+def transpose_method(self: Tensor, *axes: Any) -> Tensor:
+    """x.transpose(), x.transpose(1, 0) and x.transpose((1, 0)): see transpose."""
+    return transpose(self, None if not axes or axes == (None,) else axes[0] if isinstance(axes[0], Sequence) else axes)
+
+
+@implements(np.swapaxes)
+def swapaxes(a: Any, axis1: int, axis2: int) -> Tensor:
+    """a with two axes in each other's place.
+
+    >>> swapaxes(Tensor([[1.0, 2.0, 3.0]]), 0, 1).shape
+    (3, 1)
+    """
+    return SwapAxes(_axis(axis1, ndim(a)), _axis(axis2, ndim(a)))(a)
+
+
+@implements(np.squeeze)
+def squeeze(a: Any, axis: Any = None) -> Tensor:
+    """a without axes of size 1: the given ones, or all of them.
+
+    >>> squeeze(Tensor([[1.0, 2.0]]))
+    Tensor([1., 2.])
+    """
+    shape = a.shape if isinstance(a, Tensor) else np.shape(a)
+    if axis is None:
+        return Squeeze(tuple(i for i, n in enumerate(shape) if n == 1))(a)
+    return Squeeze(np.lib.array_utils.normalize_axis_tuple(axis, len(shape), "axis"))(a)
+
+
+@implements(np.expand_dims)
+def expand_dims(a: Any, axis: Any) -> Tensor:
+    """a with a new axis of size 1 at each of the given places, counted in the result.
+
+    >>> expand_dims(Tensor([1.0, 2.0]), 0).shape
+    (1, 2)
+    """
+    axes = axis if isinstance(axis, Sequence) else (axis,)
+    return ExpandDims(np.lib.array_utils.normalize_axis_tuple(axes, ndim(a) + len(axes), "axis"))(a)
+
+
+@implements(np.broadcast_to)
+def broadcast_to(array: Any, shape: Any) -> Tensor:
+    """array repeated to shape, as NumPy broadcasts, without a copy.
+
+    >>> broadcast_to(Tensor([1.0, 2.0]), (2, 2))
+    Tensor([[1., 2.],
+            [1., 2.]])
+    """
+    return BroadcastTo(tuple(map(int, shape)) if isinstance(shape, Sequence) else (int(shape),))(array)
+
+
+@implements(np.concatenate)
+def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Tensor:
+    """Join arrays along an axis that they have; with axis None their elements, along one axis.
+
+    >>> concatenate([Tensor([1.0, 2.0]), Tensor([3.0])])
+    Tensor([1., 2., 3.])
+    """
+    arrays = list(arrays)
+    if not arrays:
+        raise ValueError("concatenate: needs at least one array, got none")
+    if axis is None:
+        arrays, axis = [ravel(a) for a in arrays], 0
+    return Concatenate(_axis(axis, ndim(arrays[0])))(*arrays)
+
+
+@implements(np.stack)
+def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
+    """Join arrays of one shape along a new axis.
+
+    >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])], axis=1)
+    Tensor([[1., 3.],
+            [2., 4.]])
+    """
+    arrays = list(arrays)
+    if not arrays:
+        raise ValueError("stack: needs at least one array, got none")
+    return Stack(_axis(axis, ndim(arrays[0]) + 1))(*arrays)
+
+
+def ndim(a: Any) -> int:
+    """How many axes a has; np.ndim goes the long way round for a Tensor."""
+    return a.ndim if isinstance(a, Tensor) else np.ndim(a)
+
+
+def _axis(axis: int, axes: int) -> int:
+    """An axis as a number from 0. Raises AxisError if there are not so many axes."""
+    return np.lib.array_utils.normalize_axis_index(axis, axes)
