@@ -109,5 +109,5 @@ def kept_memory(node: Node) -> Iterator[tuple[int, int]]:
 
 
 def kept_bytes(outputs: list[Node]) -> int:
-    """The bytes that the graph of outputs keeps for the backward pass; memory that is kept several times counts once."""
+    """The memory that the graph of outputs keeps for the backward pass, parameters and data included; each allocation counts once."""
     return sum(dict(memory for node in ancestors(outputs) for memory in kept_memory(node)).values())

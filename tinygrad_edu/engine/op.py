@@ -205,6 +205,10 @@ class Fused(Op):
     def composed(self, *inputs: Any) -> Tensor:
         raise DefinitionError(f"{type(self).__name__} has no composed twin")
 
+    def named_values(self, node: Node) -> dict[str, Any]:
+        """What a node keeps for a joint backward, by name."""
+        return dict(_named(self.rule_names[0], node.kept[0]))
+
     def pull_recorded(self, g: Tensor, node: Node, parents: tuple[Node | None, ...]) -> Any:
         if not self.twin_needed:
             return super().pull_recorded(g, node, parents)
@@ -212,7 +216,7 @@ class Fused(Op):
         aliases = [
             value if parent is None else _recorded(_ALIAS, value, (parent,), ((),)) for value, parent in zip(node.kept[-1], parents)
         ]
-        twin = self.composed(*[wrap(a) if isinstance(a, (np.ndarray, np.generic)) else a for a in aliases])
+        twin = self.composed(*[_as_tensor(self, alias) for alias in aliases])
         if twin._node is None:
             raise GraphError(f"{self!r}: composed returned a tensor that does not depend on its inputs")
         targets = [alias._node for alias in aliases if isinstance(alias, Tensor)]
@@ -335,7 +339,7 @@ def _recorder_of_any(op: Op) -> Callable[..., Tensor]:
 
     def record(*operands):
         if fused and is_composing():
-            return op.composed(*operands)
+            return op.composed(*[_as_tensor(op, operand) for operand in operands])
         if len(operands) != len(op.inputs) and not (op.variadic and len(operands) >= len(op.inputs) - 1):
             raise TypeError(f"{op!r} takes the inputs {', '.join(op.inputs)}; it got {len(operands)}")
         recording = is_grad_enabled()
@@ -434,6 +438,11 @@ def as_operand(op: Op, x: Any, other: Any = None) -> Any:
     if isinstance(x, (list, tuple)) or hasattr(x, "__array__"):
         return new_array(x)
     raise DTypeError(f"{op!r}: an operand is {kind.__name__} {x!r:.60}; it needs to be a Tensor, an array or a number")
+
+
+def _as_tensor(op: Op, x: Any) -> Any:
+    """An operand for a twin: a Tensor, or None."""
+    return x if x is None or isinstance(x, Tensor) else wrap(np.asarray(as_operand(op, x)))
 
 
 @lru_cache(maxsize=1024)

@@ -63,7 +63,7 @@ class Tensor:
 
     @property
     def data(self) -> np.ndarray:
-        """The array itself, not a copy. Writing to it is not recorded, and only detect_anomaly can notice it."""
+        """The array itself, not a copy. Writing to it is not recorded, and not noticed: use the in-place operators."""
         if type(self._data) is not np.ndarray:
             self._data = np.asarray(self._data)     # from here on writes to it must reach this tensor
         return self._data

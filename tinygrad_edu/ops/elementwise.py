@@ -109,8 +109,8 @@ class Power(Elementwise):
         return a**b
 
     def grad_a(self, g, a, b):
-        constant = b == 0
-        return g * np.where(constant, 0, b * a ** np.where(constant, 1, b - 1))
+        undefined = (a == 0) & (b == 0)     # nowhere else, or the derivative of this one by b would be lost at b = 0
+        return g * np.where(undefined, 0, b * a ** np.where(undefined, 1, b - 1))
 
     def grad_b(self, g, a, out):
         return g * out * np.log(np.where(a == 0, 1, a))

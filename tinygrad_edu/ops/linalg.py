@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,15 +28,16 @@ class MatMul(Op):
     broadcasts = True
 
     def forward(self, a, b):
-        return _product(a, b)
+        return product(a, b)
 
     def grad_a(self, g, b):
-        return _product(g, _transposed(b))
+        return product(g, transposed(b))
 
     def grad_b(self, g, a, b_shape):
         if len(b_shape) == 2 < len(a.shape):    # one matrix for a whole batch: one product in place of a batch of them and a sum
-            return _product(a.reshape(-1, a.shape[-1]).T, g.reshape(-1, g.shape[-1]))
-        return _product(_transposed(a), g)
+            rows = math.prod(a.shape[:-1])          # not -1, which a product of size 0 leaves open
+            return product(a.reshape(rows, a.shape[-1]).T, g.reshape(rows, g.shape[-1]))
+        return product(transposed(a), g)
 
     def mismatch(self, a_shape, b_shape):
         if len(a_shape) < 2 or len(b_shape) < 2:
@@ -66,11 +68,13 @@ def matmul(a: Any, b: Any) -> Tensor:
     return squeeze(out, (-2, -1) if row and column else -2 if row else -1)
 
 
-def _product(a: Any, b: Any) -> Any:
+def product(a: Any, b: Any) -> Any:
+    """a @ b in forwards and rules."""
     if type(a) is np.ndarray and a.ndim == 2 == b.ndim:
         return a.dot(b)                 # the same product, with half the overhead of @
     return a @ b
 
 
-def _transposed(a: Any) -> Any:
+def transposed(a: Any) -> Any:
+    """The last two axes exchanged, in forwards and rules."""
     return a.T if len(a.shape) == 2 else a.swapaxes(-1, -2)

@@ -176,7 +176,7 @@ def sum(
             a = choose(where, a, 0)
         if dtype is not None:
             a = astype(as_tensor(a), dtype)
-    total = Sum(normalized_axes(axis, ndim(a)), bool(keepdims))(a)
+    total = Sum(normalized_axes("sum", axis, ndim(a)), bool(keepdims))(a)
     return total if initial is None else total + initial
 
 
@@ -190,7 +190,7 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     refuse_out("mean", out)
     if dtype is not None:
         a = astype(as_tensor(a), dtype)
-    return Mean(normalized_axes(axis, ndim(a)), bool(keepdims))(a)
+    return Mean(normalized_axes("mean", axis, ndim(a)), bool(keepdims))(a)
 
 
 @implements(np.var)
@@ -226,7 +226,7 @@ def _spread(op: type[Reduction], a: Any, axis: Any, dtype: Any, out: None, ddof:
         ddof = correction
     if dtype is not None:
         a = astype(as_tensor(a), dtype)
-    return op(normalized_axes(axis, ndim(a)), bool(keepdims), ddof)(a)
+    return op(normalized_axes(name, axis, ndim(a)), bool(keepdims), ddof)(a)
 
 
 @implements(np.max)
@@ -237,7 +237,7 @@ def max(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> T
     Tensor([4., 3.])
     """
     refuse_out("max", out)
-    return Max(normalized_axes(axis, ndim(a)), bool(keepdims))(a)
+    return Max(normalized_axes("max", axis, ndim(a)), bool(keepdims))(a)
 
 
 @implements(np.min)
@@ -248,7 +248,7 @@ def min(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> T
     Tensor([1., 2.])
     """
     refuse_out("min", out)
-    return Min(normalized_axes(axis, ndim(a)), bool(keepdims))(a)
+    return Min(normalized_axes("min", axis, ndim(a)), bool(keepdims))(a)
 
 
 def as_tensor(a: Any) -> Tensor:
@@ -257,8 +257,8 @@ def as_tensor(a: Any) -> Tensor:
 
 
 @lru_cache(maxsize=1024, typed=True)
-def normalized_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
-    """The axes as a tuple of numbers from 0, in order; None means all. Raises AxisError for one that is not there."""
+def normalized_axes(function: str, axis: int | tuple[int, ...] | None, axes: int) -> tuple[int, ...]:
+    """The axes of function as a tuple of numbers from 0, in order; None means all. Raises AxisError for one that is not there."""
     if axis is None:
-        return tuple(range(ndim))
-    return tuple(sorted(np.lib.array_utils.normalize_axis_tuple(axis, ndim, "axis")))
+        return tuple(range(axes))
+    return tuple(sorted(np.lib.array_utils.normalize_axis_tuple(axis, axes, function)))

@@ -216,7 +216,7 @@ def transpose(a: Any, axes: Sequence[int] | None = None) -> Tensor:
     count = ndim(a)
     if axes is None:
         return Transpose(tuple(range(count))[::-1])(a)
-    order = tuple(_axis(axis, count) for axis in axes)
+    order = tuple(_axis("transpose", axis, count) for axis in axes)
     if sorted(order) != list(range(count)):
         raise ValueError(f"transpose: axes {tuple(axes)} must name each of the {count} axes of a once")
     return Transpose(order)(a)
@@ -234,7 +234,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Tensor:
     >>> swapaxes(Tensor([[1.0, 2.0, 3.0]]), 0, 1).shape
     (3, 1)
     """
-    return SwapAxes(_axis(axis1, ndim(a)), _axis(axis2, ndim(a)))(a)
+    return SwapAxes(_axis("swapaxes", axis1, ndim(a)), _axis("swapaxes", axis2, ndim(a)))(a)
 
 
 @implements(np.squeeze)
@@ -247,7 +247,7 @@ def squeeze(a: Any, axis: Any = None) -> Tensor:
     shape = a.shape if isinstance(a, Tensor) else np.shape(a)
     if axis is None:
         return Squeeze(tuple(i for i, n in enumerate(shape) if n == 1))(a)
-    return Squeeze(np.lib.array_utils.normalize_axis_tuple(axis, len(shape), "axis"))(a)
+    return Squeeze(np.lib.array_utils.normalize_axis_tuple(axis, len(shape), "squeeze"))(a)
 
 
 @implements(np.expand_dims)
@@ -258,7 +258,7 @@ def expand_dims(a: Any, axis: Any) -> Tensor:
     (1, 2)
     """
     axes = axis if isinstance(axis, Sequence) else (axis,)
-    return ExpandDims(np.lib.array_utils.normalize_axis_tuple(axes, ndim(a) + len(axes), "axis"))(a)
+    return ExpandDims(np.lib.array_utils.normalize_axis_tuple(axes, ndim(a) + len(axes), "expand_dims"))(a)
 
 
 @implements(np.broadcast_to)
@@ -284,7 +284,7 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Tensor:
         raise ValueError("concatenate: needs at least one array, got none")
     if axis is None:
         arrays, axis = [ravel(a) for a in arrays], 0
-    return Concatenate(_axis(axis, ndim(arrays[0])))(*arrays)
+    return Concatenate(_axis("concatenate", axis, ndim(arrays[0])))(*arrays)
 
 
 @implements(np.stack)
@@ -298,7 +298,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
     arrays = list(arrays)
     if not arrays:
         raise ValueError("stack: needs at least one array, got none")
-    return Stack(_axis(axis, ndim(arrays[0]) + 1))(*arrays)
+    return Stack(_axis("stack", axis, ndim(arrays[0]) + 1))(*arrays)
 
 
 def ndim(a: Any) -> int:
@@ -306,6 +306,6 @@ def ndim(a: Any) -> int:
     return a.ndim if isinstance(a, Tensor) else np.ndim(a)
 
 
-def _axis(axis: int, axes: int) -> int:
-    """An axis as a number from 0. Raises AxisError if there are not so many axes."""
-    return np.lib.array_utils.normalize_axis_index(axis, axes)
+def _axis(function: str, axis: int, axes: int) -> int:
+    """An axis of function as a number from 0. Raises AxisError if there are not so many axes."""
+    return np.lib.array_utils.normalize_axis_index(axis, axes, function)
