@@ -1,0 +1,384 @@
+"""Diagrams: the graph as data says what was recorded, a name is never more than a name, and a picture that fails does no harm."""
+
+import gc
+import sys
+import time
+import weakref
+import xml.etree.ElementTree as ElementTree
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu.engine.node import kept_bytes
+from tinygrad_edu.errors import DTypeError, GraphError
+
+Edge, GraphNode = tg.viz.Edge, tg.viz.GraphNode
+
+drawn = pytest.mark.skipif(find_spec("pygraphviz") is None, reason="needs pygraphviz")
+
+HOSTILE = [
+    '"quoted"', "\\", 'end\\"', "\\N\\G\\l\\n", "<b>bold</b>", "<script>alert(1)</script>", "&lt;b&gt; &amp;", "]]> --> <!--", "{a|<f0>b}",
+    "a:b:c", "node", "digraph { a -> b }", "line\nline", "NUL\0", "\u202eright to left\u200f", "\ud800", "∂L/∂w × 2", "' or 1",
+    "\\\\", "<>", "%s {0}",
+]
+
+
+class Scale(tg.Fused):
+    """A fused node with an optional input, a constant and a value of its own."""
+
+    constants = ("mask",)
+    times: float = 1.0
+
+    def forward(self, x, mask, bias):
+        scaled = x * self.times
+        return scaled * mask + (0 if bias is None else bias), {"scaled": scaled}
+
+    def backward(self, g, mask, scaled):
+        return g * mask * self.times, None, g
+
+    def composed(self, x, mask, bias):
+        return x * self.times * mask + (0 if bias is None else bias)
+
+
+def leaf(*values, name=None):
+    return tg.tensor(values, requires_grad=True, name=name)
+
+
+def found(outputs, kind):
+    return [node for node in tg.viz.graph(outputs).nodes if node.kind == kind]
+
+
+def texts(svg):
+    return [text.text for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+# The graph as data
+
+
+def test_a_graph_says_what_was_recorded():
+    x, w = tg.tensor([[1.0, 2.0], [3.0, 4.0]]), leaf(1.0, 2.0, name="w")
+    loss = tg.sum(x * w, axis=0)
+    loss.name = "loss"
+    graph = tg.viz.graph(loss)
+    assert graph.nodes == (
+        GraphNode("n0", "parameter", "parameter", "w", (2,), "float32", 0),
+        GraphNode("n1.0", "input", "input", None, (2, 2), "float32", 0),
+        GraphNode("n1", "op", "Multiply()", None, (2, 2), "float32", 16),
+        GraphNode("n2", "op", "Sum(axis=(0,), keepdims=False)", "loss", (2,), "float32", 0),
+    )
+    assert graph.edges == (Edge("n1.0", "n1", "a"), Edge("n0", "n1", "b"), Edge("n1", "n2", "x"))
+    assert graph.outputs == ("n2",)
+    assert (graph.op_count, graph.kept_bytes) == (2, 16)
+
+
+def test_several_outputs_share_what_they_share():
+    w = leaf(1.0, 2.0)
+    common = tg.exp(w)
+    graph = tg.viz.graph([tg.tanh(common), common, tg.tanh(common)])
+    assert [node.label for node in graph.nodes] == ["parameter", "Exp()", "Tanh()", "Tanh()"]
+    assert graph.outputs == ("n2", "n1", "n3")
+    assert [(edge.source, edge.target) for edge in graph.edges] == [("n0", "n1"), ("n1", "n2"), ("n1", "n3")]
+
+
+def test_a_fused_node_is_one_and_its_twin_is_many():
+    x, mask = leaf(1.0, 2.0), np.ones(2, np.float32)
+    fused = tg.viz.graph(Scale(3.0)(x, mask, None))
+    assert [(node.kind, node.label) for node in fused.nodes] == [
+        ("parameter", "parameter"), ("constant", "constant"), ("fused", "Scale(times=3.0)")
+    ]
+    assert [edge.input for edge in fused.edges] == ["x", "mask"]        # bias was left out
+    with tg.composed():
+        composed = tg.viz.graph(Scale(3.0)(x, mask, None))
+    assert [node.label for node in composed.nodes if node.kind == "op"] == ["Multiply()", "Multiply()", "Add()"]
+    assert (fused.op_count, composed.op_count) == (1, 3)
+
+
+def test_operands_without_a_gradient_are_shown_with_what_is_known_of_them():
+    w = leaf(1.0, 2.0)
+    unknown = GraphNode("n1.1", "constant", "constant", None, None, None)
+    assert found(w * 0.1, "constant") == [GraphNode("n1.1", "constant", "0.1", None, None, None)]
+    assert found(w * np.float32(0.1), "constant") == [GraphNode("n1.1", "constant", "0.1", None, None, None)]
+    assert found(w.sum() * 3, "constant") == [GraphNode("n2.1", "constant", "3", None, None, None)]
+    assert found(w + 1, "constant") == [unknown]                        # no rule of addition keeps an operand
+    assert found(w + np.ones(2), "constant") == [unknown]
+    assert found(w * np.ones(2), "input") == [GraphNode("n1.1", "input", "input", None, (2,), "float64")]
+    assert found(w[np.array([0, 0, 1])], "constant") == [GraphNode("n1.1", "constant", "constant", None, (3,), "int64")]
+    assert [edge.input for edge in tg.viz.graph(w[np.array([0, 0, 1])]).edges] == ["x", "arrays[0]"]
+
+
+def test_a_leaf_is_a_graph():
+    graph = tg.viz.graph(leaf(1.0, name="w"))
+    assert (len(graph.nodes), graph.edges, graph.op_count) == (1, (), 0)
+    assert 'n0 [label="w\\n(1,) float32"' in tg.viz.dot(graph)
+
+
+def test_each_allocation_counts_once_at_the_oldest_that_keeps_it():
+    w = tg.tensor(np.ones((8, 4), np.float32), requires_grad=True)
+    out = tg.exp(w)                                     # keeps out: 128 bytes
+    both = out * out                                    # keeps out twice, and no byte more
+    half = out[:2] * np.ones((2, 4), np.float32)        # a view of out keeps nothing; 32 bytes of ones
+    graph = tg.viz.graph([both, half])
+    assert {node.label: node.kept_bytes for node in graph.nodes if node.kept_bytes} == {"Exp()": 128, "Multiply()": 32}
+    assert graph.kept_bytes == 160 == kept_bytes([both.node, half.node])
+
+
+def test_a_view_keeps_all_that_it_is_a_view_of():
+    w, data = leaf(1.0, 2.0), np.ones((100, 2), np.float32)
+    out = (w * data[:1]) * np.broadcast_to(np.float32(2), (1, 2))
+    assert kept_bytes([out.node]) == data.nbytes + 4 == tg.viz.graph(out).kept_bytes
+
+
+def test_numbers_and_shapes_keep_nothing_but_scalars_of_numpy_do():
+    w = tg.tensor(3.0, dtype=np.float64, requires_grad=True)
+    assert kept_bytes([w.reshape(1).node]) == 0
+    assert kept_bytes([(w * 2.0).node]) == 0            # beside a NumPy scalar a Python number stays one
+    assert kept_bytes([tg.exp(w).node]) == 8
+
+
+def test_what_was_freed_is_not_counted():
+    w = leaf(1.0, 2.0)
+    loss = tg.exp(w).sum()
+    assert tg.viz.graph(loss).kept_bytes == 8
+    loss.backward()
+    assert [node.kept_bytes for node in tg.viz.graph(loss).nodes] == [0, None, None]
+    assert tg.viz.graph(loss).kept_bytes == 0 == kept_bytes([loss.node])
+    assert "freed" in tg.viz.dot(loss)
+
+
+def test_drawing_changes_nothing_and_keeps_nothing_alive():
+    w = leaf(1.0, 2.0, name="w")
+    loss = Scale(2.0)(tg.exp(w), np.ones(2), 0.5).sum()
+    node = weakref.ref(loss.node)
+    gc.disable()
+    try:
+        drawing = tg.viz.draw(loss)
+        loss.backward()
+        np.testing.assert_allclose(w.grad.data, 2 * np.exp(w.data), rtol=1e-6)
+        del loss
+        assert node() is None
+    finally:
+        gc.enable()
+    assert "3 ops" in repr(drawing)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "error", "said"),
+    [
+        (lambda: tg.tensor([1.0], name="x"), GraphError, "the tensor 'x' needs no gradient"),
+        (lambda: [leaf(1.0), np.ones(3)], DTypeError, "an output is ndarray"),
+        (list, ValueError, "there is no output"),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(outputs, error, said):
+    with pytest.raises(error, match=said):
+        tg.viz.graph(outputs())
+    with pytest.raises(error, match=said):
+        tg.viz.draw(outputs())
+
+
+# The text
+
+
+def test_the_text_of_a_small_graph():
+    loss = tg.exp(leaf(1.0, 2.0, name="w"))
+    assert tg.viz.dot(loss) == """\
+digraph {
+	graph [fontname="Helvetica,Arial,sans-serif" fontsize=12 nodesep=0.25 rankdir=TB ranksep=0.3]
+	node [fontname="Helvetica,Arial,sans-serif" fontsize=11 height=0.1 margin="0.14,0.06"]
+	edge [arrowsize=0.7 color="#555555" fontcolor="#555555" fontname="Helvetica,Arial,sans-serif" fontsize=10]
+	label="1 op, 8 B kept for backward" labelloc=t
+	n0 [label="w\\n(2,) float32" color="#00664B" fillcolor="#C7E9DC" margin=0.01 shape=ellipse style=filled]
+	n1 [label="Exp\\n(2,) float32\\nkeeps 8 B" color="#00527F" fillcolor="#DCEDF9" penwidth=2 shape=box style="filled,rounded"]
+	n0 -> n1
+	n1 -> legend_parameter [style=invis]
+	n1 -> legend_op [style=invis]
+	subgraph cluster_legend {
+		graph [color="#DDDDDD" label="" style=rounded]
+		legend_parameter [label=parameter color="#00664B" fillcolor="#C7E9DC" fontsize=9 margin=0.01 shape=ellipse style=filled]
+		legend_op [label=op color="#00527F" fillcolor="#DCEDF9" fontsize=9 shape=box style="filled,rounded"]
+	}
+}
+"""
+
+
+def test_inputs_are_named_where_there_are_several():
+    w = leaf(1.0, 2.0)
+    text = tg.viz.dot(tg.exp(w) - tg.exp(w * w))
+    assert text.count('[label=" a "') == text.count('[label=" b "') == 2
+    assert "n1 -> n4 [label=\" a \" weight=100]" in text
+    assert "n2 -> n3 [weight=100]" in text
+
+
+def test_a_parameter_is_drawn_once_for_each_op_that_uses_it():
+    w = leaf(1.0, 2.0, name="w")
+    text = tg.viz.dot((w * w + tg.exp(w)) * w)
+    assert [text.count(f"use {i} of 3") for i in (1, 2, 3)] == [1, 1, 1]
+    assert [line.split(" [")[0].strip() for line in text.splitlines() if " -> n" in line and "n0" in line] == [
+        "n0_1 -> n1", "n0_1 -> n1", "n0_2 -> n2", "n0_3 -> n4"
+    ]
+
+
+def test_two_graphs_stand_side_by_side_with_their_numbers():
+    w = leaf(1.0, 2.0, name="w")
+    text = tg.viz.dot(tg.exp(w), tg.tanh(w) * tg.tanh(w), titles=("one", "two"))
+    assert 'graph [color="#BBBBBB" label="one\\n1 op, 8 B kept for backward" style=rounded]' in text
+    assert 'graph [color="#BBBBBB" label="two\\n3 ops, 16 B kept for backward" style=rounded]' in text
+    assert "g0_n0 -> g0_n1" in text and "g1_n0_1 -> g1_n1" in text
+
+
+def test_every_kind_has_an_outline_of_its_own():
+    outlines = {(s["shape"], s["style"], s.get("peripheries")) for s in tg.viz.dot.__globals__["STYLES"].values()}
+    assert len(outlines) == 5
+    loss = Scale(2.0)(leaf(1.0, 2.0) * np.ones(2, np.float32), np.ones(2), 0.5)
+    text = tg.viz.dot(loss)
+    assert [kind for kind in ("parameter", "input", "constant", "op", "fused") if f"legend_{kind} [label={kind} " in text] == [
+        "parameter", "input", "constant", "op", "fused"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [({"direction": "up"}, "direction is 'up'"), ({"titles": ("one", "two")}, "1 graphs need as many titles, got 2")],
+)
+def test_wrong_arguments_are_named(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        tg.viz.draw(leaf(1.0), **arguments)
+    with pytest.raises(ValueError, match="nothing to draw"):
+        tg.viz.draw()
+
+
+def test_long_texts_are_cut():
+    w = leaf(1.0, 2.0, name="megabyte " * 100_000)
+    text = tg.viz.dot(w[(None,) * 60], titles=("long" * 1000,))
+    assert text.count("…") == 4                         # the title, the name, the index and the shape
+    assert max(len(line) for part in text.split("\n") for line in part.split("\\n")) < 140
+
+
+def test_ten_thousand_nodes_are_text_in_five_seconds():
+    y = w = leaf(1.0, 2.0, name="w")
+    for _ in range(5000):
+        y = y * 0.5 + w
+    start = time.perf_counter()
+    text = tg.viz.dot(y)
+    assert time.perf_counter() - start < 5
+    assert text.count(" -> n") == 20_000
+
+
+# The picture
+
+
+@drawn
+def test_hostile_names_are_shown_as_they_are():
+    w = leaf(1.0, 2.0)
+    loss = w
+    for name in HOSTILE:
+        loss = tg.exp(leaf(1.0, 2.0, name=name)) + loss
+        loss.name = name
+    svg = tg.viz.draw(loss, titles=(" ".join(HOSTILE),)).svg()
+    tags = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(svg).iter()}
+    assert tags == {"svg", "g", "title", "polygon", "path", "ellipse", "text"}
+    shown = texts(svg)
+    for name in HOSTILE:
+        printed = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+        assert shown.count(printed) == 2, name
+
+
+@drawn
+def test_a_drawing_is_saved_by_its_suffix(tmp_path):
+    drawing = tg.viz.draw(leaf(1.0, name="w") * 2.0, direction="LR")
+    begins = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph {", "SVG": b"<?xml"}
+    for suffix, beginning in begins.items():
+        path = drawing.save(tmp_path / f"graph.{suffix}")
+        assert path == tmp_path / f"graph.{suffix}"
+        assert path.read_bytes().startswith(beginning)
+    assert (tmp_path / "graph.dot").read_text("utf-8") == drawing.source
+    assert drawing.save(str(tmp_path / "text.svg")).read_text("utf-8") == drawing.svg()
+
+
+@pytest.mark.parametrize("name", ["graph.bmp", "graph", "svg"])
+def test_an_unknown_suffix_is_an_error_that_lists_the_known_ones(tmp_path, name):
+    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf, \.dot"):
+        tg.viz.draw(leaf(1.0)).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@drawn
+def test_a_long_chain_is_drawn():
+    y = leaf(1.0, 2.0)
+    for _ in range(1000):
+        y = tg.tanh(y)
+    assert texts(tg.viz.draw(y).svg()).count("Tanh") == 1000
+
+
+@drawn
+def test_a_notebook_gets_the_picture():
+    bundle = tg.viz.draw(tg.exp(leaf(1.0, name="w")))._repr_mimebundle_()
+    assert bundle["text/plain"] == "<Drawing: 1 op, 4 B kept for backward>"
+    assert "Exp" in texts(bundle["image/svg+xml"])
+
+
+def without_graphviz(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+
+
+def test_without_graphviz_there_is_the_text_and_how_to_get_a_picture(monkeypatch, tmp_path):
+    without_graphviz(monkeypatch)
+    drawing = tg.viz.draw(tg.exp(leaf(1.0, name="w")))
+    with pytest.raises(RuntimeError, match=r'pip install "tinygrad_edu\[viz\]"'):
+        drawing.save(tmp_path / "graph.svg")
+    assert not list(tmp_path.iterdir())
+    assert drawing.save(tmp_path / "graph.dot").exists()
+    bundle = drawing._repr_mimebundle_()
+    assert list(bundle) == ["text/plain"]
+    assert bundle["text/plain"].startswith("digraph {")
+    assert 'pip install "tinygrad_edu[viz]"' in bundle["text/plain"]
+
+
+def test_a_notebook_is_spared_a_long_text(monkeypatch):
+    without_graphviz(monkeypatch)
+    y = leaf(1.0)
+    for _ in range(500):
+        y = tg.tanh(y)
+    assert len(tg.viz.draw(y)._repr_mimebundle_()["text/plain"]) < 300
+
+
+def script(monkeypatch, tmp_path, text):
+    """Let dot, on the PATH, be a program of ours; pygraphviz is not there."""
+    program = tmp_path / "dot"
+    program.write_text(f"#!{sys.executable}\n{text}", "utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+needs_scripts = pytest.mark.skipif(sys.platform == "win32", reason="a script is no program there")
+
+
+@needs_scripts
+def test_dot_on_the_path_is_the_second_choice(monkeypatch, tmp_path):
+    script(monkeypatch, tmp_path, "import sys; print(sys.argv[1:], sys.stdin.read())")
+    drawing = tg.viz.draw(leaf(1.0))
+    assert drawing.svg() == f"['-Tsvg'] {drawing.source}\n"
+
+
+@needs_scripts
+@pytest.mark.parametrize(
+    ("program", "error", "said"),
+    [
+        ("import time; time.sleep(60)", TimeoutError, r"within 0.5 s"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", RuntimeError, r"status -11 and drew nothing: it said nothing"),
+        ("import sys; sys.exit('no such font')", RuntimeError, r"status 1 and drew nothing: no such font"),
+        ("pass", RuntimeError, "drew nothing"),
+    ],
+)
+def test_graphviz_can_neither_hang_nor_crash_us(monkeypatch, tmp_path, program, error, said):
+    script(monkeypatch, tmp_path, program)
+    drawing = tg.viz.draw(leaf(1.0), time_limit=0.5 if error is TimeoutError else 30)
+    start = time.perf_counter()
+    with pytest.raises(error, match=said):
+        drawing.svg()
+    assert "digraph {" in drawing._repr_mimebundle_()["text/plain"]
+    assert time.perf_counter() - start < 20

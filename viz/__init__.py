@@ -1,0 +1,7 @@
+"""Graph diagrams: the recorded graph as data, as DOT text, and as a picture. Read in this order: graph, dot, drawing, layout."""
+
+from .dot import dot
+from .drawing import Drawing, draw
+from .graph import Edge, Graph, GraphNode, graph
+
+__all__ = ["Drawing", "Edge", "Graph", "GraphNode", "dot", "draw", "graph"]

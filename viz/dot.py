@@ -1,0 +1,171 @@
+"""The graph as text in DOT, the language of Graphviz."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+
+import graphviz
+
+from ..engine.tensor import Tensor
+from .graph import Edge, Graph, GraphNode, graph
+
+STYLES = {
+    "parameter": {"shape": "ellipse", "style": "filled", "fillcolor": "#C7E9DC", "color": "#00664B", "margin": "0.01"},
+    "input": {"shape": "note", "style": "filled", "fillcolor": "#FBF3B5", "color": "#7A6E00"},
+    "constant": {"shape": "box", "style": "dashed", "color": "#999999", "fontcolor": "#555555"},
+    "op": {"shape": "box", "style": "filled,rounded", "fillcolor": "#DCEDF9", "color": "#00527F"},
+    "fused": {"shape": "box", "style": "filled", "fillcolor": "#FCDDB5", "color": "#9A4200", "peripheries": "2"},
+}
+"""How each kind of node looks: the outlines differ, and the tints are light and of colours that the colour-blind can tell apart."""
+
+FONT = "Helvetica,Arial,sans-serif"
+
+WIDEST_LINE, MOST_LINES = 40, 3
+"""The bounds of a name, a title, or an op with its settings; what is longer is cut."""
+
+
+def dot(*outputs: Tensor | Sequence[Tensor] | Graph, titles: Sequence[str] = (), direction: str = "TB") -> str:
+    """The graph that outputs were computed by, as DOT text.
+
+    Parameters
+        outputs    a tensor, a sequence of tensors with one graph, or a Graph; of several, each gets a frame of its own, side by side.
+        titles     a title for each of outputs, or none at all.
+        direction  "TB", from the inputs at the top to the output at the bottom, or "LR", from left to right.
+    Raises ValueError for another direction or number of titles, and what graph raises.
+
+    Names and settings are data: nothing in them is taken for DOT or HTML, what does not print is shown as an escape sequence,
+    and what is very long is cut. A parameter that several ops use is drawn once for each of them.
+
+    >>> import tinygrad_edu as tg
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
+    >>> tg.viz.dot(w.exp()).splitlines()[7].strip()
+    'n0 -> n1'
+    """
+    if not outputs:
+        raise ValueError("viz.dot: there is nothing to draw; give it a tensor, for example the loss")
+    if direction not in ("TB", "LR"):
+        raise ValueError(f'viz.dot: direction is {direction!r}; it needs to be "TB" (top to bottom) or "LR" (left to right)')
+    if titles and len(titles) != len(outputs):
+        raise ValueError(f"viz.dot: {len(outputs)} graphs need as many titles, got {len(titles)}")
+    graphs = [output if isinstance(output, Graph) else graph(output) for output in outputs]
+    captions = [_text(*_lines(title), summary(part)) for part, title in zip(graphs, titles or [""] * len(graphs), strict=True)]
+    text = graphviz.Digraph(
+        graph_attr={"rankdir": direction, "fontname": FONT, "fontsize": "12", "ranksep": "0.3", "nodesep": "0.25"},
+        node_attr={"fontname": FONT, "fontsize": "11", "height": "0.1", "margin": "0.14,0.06"},
+        edge_attr={"fontname": FONT, "fontsize": "10", "fontcolor": "#555555", "color": "#555555", "arrowsize": "0.7"},
+    )
+    if len(graphs) == 1:
+        text.attr(label=captions[0], labelloc="t")
+        _add(text, graphs[0], "")
+    else:
+        for i, (part, caption) in enumerate(zip(graphs, captions)):
+            with text.subgraph(name=f"cluster_{i}", graph_attr={"label": caption, "color": "#BBBBBB", "style": "rounded"}) as frame:
+                _add(frame, part, _prefix(i, graphs))
+    _add_legend(text, graphs)
+    return text.source
+
+
+def summary(part: Graph) -> str:
+    """The size of a graph in a few words."""
+    return f"{part.op_count} op{'s' * (part.op_count != 1)}, {in_units(part.kept_bytes)} kept for backward"
+
+
+def in_units(size: float) -> str:
+    """A number of bytes as people read it.
+
+    >>> in_units(512), in_units(32768)
+    ('512 B', '32.0 KiB')
+    """
+    if size < 1024:
+        return f"{size} B"
+    for unit in ("KiB", "MiB"):
+        size /= 1024
+        if size < 1000:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1024:.1f} GiB"
+
+
+def _add(text: graphviz.Digraph, part: Graph, prefix: str) -> None:
+    """Write the nodes and edges of part; with each op what it was given, in the order of its inputs."""
+    nodes = {node.id: node for node in part.nodes}
+    incoming: dict[str, list[Edge]] = {node.id: [] for node in part.nodes}
+    for edge in part.edges:
+        incoming[edge.target].append(edge)
+    users = Counter(source for source, _ in {(edge.source, edge.target) for edge in part.edges})
+    used: Counter[str] = Counter()
+
+    def write(node: GraphNode, name: str, *details: str) -> None:
+        text.node(prefix + name, _label(node, *details), **STYLES[node.kind], penwidth="2" if node.id in part.outputs else None)
+
+    for node in part.nodes:
+        if incoming[node.id]:
+            names = {edge.source: edge.source for edge in incoming[node.id]}
+            for source in [nodes[name] for name in names if not incoming[name]]:
+                count = users[source.id]
+                if count > 1:       # a copy for each user: long edges make a tangle, and a layout that takes minutes
+                    used[source.id] += 1
+                    names[source.id] = f"{source.id}_{used[source.id]}"
+                    write(source, names[source.id], f"use {used[source.id]} of {count}")
+                else:
+                    write(source, source.id)
+            write(node, node.id)
+            for edge in incoming[node.id]:
+                text.edge(
+                    prefix + names[edge.source],
+                    prefix + node.id,
+                    _text(f" {edge.input} ") if len(incoming[node.id]) > 1 else None,
+                    weight="100" if incoming[edge.source] else None,      # the way through the ops is drawn straight
+                )
+        elif not users[node.id]:
+            write(node, node.id)        # an output that is a leaf
+
+
+def _add_legend(text: graphviz.Digraph, graphs: list[Graph]) -> None:
+    """One small node of each kind that is drawn, in a row below the largest graph: invisible edges hold it there."""
+    kinds = {node.kind for part in graphs for node in part.nodes}
+    largest = max(range(len(graphs)), key=lambda i: len(graphs[i].nodes))
+    outputs = [_prefix(largest, graphs) + output for output in graphs[largest].outputs]
+    with text.subgraph(name="cluster_legend", graph_attr={"label": "", "color": "#DDDDDD", "style": "rounded"}) as frame:
+        for kind in [kind for kind in STYLES if kind in kinds]:
+            frame.node(f"legend_{kind}", kind, **STYLES[kind], fontsize="9")
+            for output in outputs:
+                text.edge(output, f"legend_{kind}", style="invis")
+
+
+def _prefix(i: int, graphs: list[Graph]) -> str:
+    """What the names of graph i begin with."""
+    return f"g{i}_" if len(graphs) > 1 else ""
+
+
+def _label(node: GraphNode, *details: str) -> str:
+    """The text of a node: its name, the op and its settings, shape and dtype, and what it keeps."""
+    lines = _lines(node.name or "")
+    if node.kind in ("op", "fused") or not lines:
+        lines += _lines(node.label.removesuffix("()"))
+    if node.shape is not None:
+        lines += _lines(f"{node.shape} {node.dtype}")
+    if node.kept_bytes is None:
+        lines.append("freed")
+    elif node.kept_bytes:
+        lines.append(f"keeps {in_units(node.kept_bytes)}")
+    return _text(*lines, *details)
+
+
+def _lines(text: str) -> list[str]:
+    """A text of any length as a few lines."""
+    start = _printable(text[: 4 * WIDEST_LINE * MOST_LINES])        # a megabyte of it would take its time
+    return textwrap.wrap(start, WIDEST_LINE, max_lines=MOST_LINES, placeholder=" …", break_on_hyphens=False)
+
+
+def _printable(text: str) -> str:
+    """What does not print, like a newline, NUL or a mark that turns the direction of writing, as its escape sequence."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _text(*lines: str) -> str:
+    """Lines as a label in which nothing but the ends of the lines has a meaning."""
+    return graphviz.nohtml(r"\n".join(graphviz.escape(line.replace("&", "&amp;")) for line in lines))

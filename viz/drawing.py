@@ -1,0 +1,77 @@
+"""The graph as a picture, in a notebook or in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..engine.tensor import Tensor
+from .dot import dot, summary
+from .graph import Graph, graph
+from .layout import lay_out
+
+SUFFIXES = (".svg", ".png", ".pdf", ".dot")
+LONGEST_TEXT = 20_000
+
+
+class Drawing:
+    """A picture of graphs, for a notebook to show and for save to write.
+
+    source      the DOT text.
+    graphs      what is drawn, as data.
+    time_limit  the seconds that Graphviz may take for the layout.
+    """
+
+    def __init__(self, source: str, graphs: Sequence[Graph], time_limit: float) -> None:
+        self.source = source
+        self.graphs = tuple(graphs)
+        self.time_limit = time_limit
+
+    def svg(self) -> str:
+        """The picture as SVG text. Raises RuntimeError without Graphviz, and TimeoutError if the layout takes too long."""
+        return lay_out(self.source, "svg", self.time_limit).decode()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture to a file in the format that the suffix says: .svg, .png, .pdf, or .dot for the text. Returns the path.
+
+        Raises ValueError for another suffix, and otherwise what svg raises; then no file is written.
+        """
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix not in SUFFIXES:
+            raise ValueError(f"save: {str(path)!r} ends in {suffix!r}; the suffix needs to be one of {', '.join(SUFFIXES)}")
+        path.write_bytes(self.source.encode() if suffix == ".dot" else lay_out(self.source, suffix[1:], self.time_limit))
+        return path
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows: the picture, or the text and why there is no picture. It never raises."""
+        try:
+            return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+        except Exception as error:
+            text = self.source if len(self.source) <= LONGEST_TEXT else repr(self)
+            return {"text/plain": f"{text}\n{error}"}
+
+    def __repr__(self) -> str:
+        return f"<Drawing: {'; '.join(summary(part) for part in self.graphs)}>"
+
+
+def draw(
+    *outputs: Tensor | Sequence[Tensor] | Graph, titles: Sequence[str] = (), direction: str = "TB", time_limit: float = 30.0
+) -> Drawing:
+    """Draw the graph that outputs were computed by: a notebook shows the picture, and a script saves it.
+
+    Parameters
+        outputs, titles, direction  as in dot: several graphs are drawn side by side, as in draw(fused_loss, composed_loss).
+        time_limit  the seconds that Graphviz may take for the layout, in a process of its own.
+    Raises what dot raises. Graphviz runs when the picture is wanted, and not before.
+
+    >>> import tinygrad_edu as tg
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
+    >>> drawing = tg.viz.draw((w * w).sum())
+    >>> drawing
+    <Drawing: 2 ops, 8 B kept for backward>
+    >>> drawing.save("graph.svg")           # doctest: +SKIP
+    """
+    graphs = [output if isinstance(output, Graph) else graph(output) for output in outputs]
+    return Drawing(dot(*graphs, titles=titles, direction=direction), graphs, time_limit)
