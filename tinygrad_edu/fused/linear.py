@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..engine.op import Fused
 from ..ops.linalg import product
 
@@ -15,7 +17,7 @@ class Linear(Fused):
     Gradient  dL/dx      = g @ weight       (..., m) @ (m, k)
               dL/dweight = g.T @ x          (m, rows) @ (rows, k), the axes before the last taken together as rows
               dL/dbias   = sum of g over rows
-    Keeps     weight for dL/dx, x for dL/dweight, the shape of bias.
+    Keeps     weight for dL/dx, x for dL/dweight.
     Source    Giles (2008), Collected matrix derivative results for forward and reverse mode algorithmic differentiation.
     """
 
@@ -29,11 +31,16 @@ class Linear(Fused):
         return product(g, weight)
 
     def grad_weight(self, g, x):
-        return product(g.reshape(-1, g.shape[-1]).T, x.reshape(-1, x.shape[-1]))
+        return product(_rows(g).T, _rows(x))
 
-    def grad_bias(self, g, bias_shape):
-        return g.reshape(-1, *bias_shape).sum(axis=0)
+    def grad_bias(self, g):
+        return _rows(g).sum(axis=0)
 
     def composed(self, x, weight, bias):
         out = x @ weight.T
         return out if bias is None else out + bias
+
+
+def _rows(a):
+    """a as a matrix, in a rule; not by -1, which an array of size 0 leaves open."""
+    return a.reshape(math.prod(a.shape[:-1]), a.shape[-1])

@@ -78,11 +78,11 @@ def batch_norm(
             [ 1.]])
     """
     input = as_tensor(input)
-    _check_dtypes("batch_norm", input, weight=weight, bias=bias)
     _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: in evaluation running_mean and running_var are needed; give them, or training=True")
+        _check_dtypes("batch_norm", input, weight=weight, bias=bias)
         gamma, beta = _scale_and_shift(input, weight, bias)
         return BatchNormEvaluation(eps)(input, gamma, beta, _on_channels(running_mean, input), _on_channels(running_var, input))
     out, mean, var = batch_norm_with_statistics(input, weight, bias, eps)
@@ -98,6 +98,7 @@ def batch_norm_with_statistics(
     input: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> tuple[Tensor, np.ndarray, np.ndarray]:
     """Batch norm in training, with the mean of the batch and its variance (divided by n), arrays of one number a channel."""
+    _check_dtypes("batch_norm", input, weight=weight, bias=bias)
     axes = (0, *range(2, input.ndim))
     n = math.prod(input.shape[axis] for axis in axes)
     if n <= 1:

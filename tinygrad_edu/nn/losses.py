@@ -1,0 +1,69 @@
+"""Losses as modules; the functions are in functional."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engine.tensor import Tensor
+from . import functional as F
+from .module import Module
+
+
+class CrossEntropyLoss(Module):
+    """Cross entropy between the softmax of logits and labels, or probabilities; see functional.cross_entropy for the arguments.
+
+    loss = mean of -log(softmax(x))[target]
+
+    >>> import tinygrad_edu as tg
+    >>> CrossEntropyLoss()(tg.zeros((1, 2)), [1])
+    Tensor(0.6931472)
+    """
+
+    def __init__(
+        self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.ignore_index = ignore_index
+        self.reduction = reduction
+        self.label_smoothing = label_smoothing
+
+    def forward(self, input: Any, target: Any) -> Tensor:
+        return F.cross_entropy(input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing)
+
+    def extra_repr(self) -> str:
+        return f"ignore_index={self.ignore_index}, reduction={self.reduction!r}, label_smoothing={self.label_smoothing}"
+
+    def formula(self) -> list[str]:
+        smoothing = self.label_smoothing
+        wanted = f"({1 - smoothing:g} * onehot(target) + {smoothing:g} / classes)" if smoothing else "onehot(target)"
+        weight, total = ("", "number of losses that count") if self.weight is None else ("weight * ", "sum(weight[target])")
+        out = {"mean": f"sum(losses) / {total}", "sum": "sum(losses)", "none": "losses"}[self.reduction]
+        return [
+            f"losses = -sum({weight}{wanted} * log_softmax(x))    over the classes; 0 where target is {self.ignore_index}",
+            f"out = {out}",
+        ]
+
+
+class MSELoss(Module):
+    """Mean of the squares of the differences.
+
+    loss = mean((x - target)**2)
+
+    >>> import tinygrad_edu as tg
+    >>> MSELoss()(tg.zeros(2), tg.tensor([1.0, 3.0]))
+    Tensor(5.)
+    """
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, input: Any, target: Any) -> Tensor:
+        return F.mse_loss(input, target, self.reduction)
+
+    def extra_repr(self) -> str:
+        return f"reduction={self.reduction!r}"
+
+    def formula(self) -> list[str]:
+        return ["out = (x - target)**2" if self.reduction == "none" else f"out = {self.reduction}((x - target)**2)"]
