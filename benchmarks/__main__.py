@@ -1,0 +1,89 @@
+"""python -m benchmarks ops: nanoseconds to record an op and to walk its node back, here and in other libraries."""
+
+import os
+
+# One thread for each library: the pools of two libraries in one process ruin each other. Read when the libraries are imported.
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"))
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from . import ops, timing
+
+GEOMETRIC_MEAN = 0.45
+WORST_ROW = 0.65
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("ops", help="record an op and walk its node back, on tiny arrays")
+    command.add_argument("--repeat", type=int, default=10, help="how often each is measured (default %(default)s)")
+    command.add_argument("--length", type=int, default=1000, help="how many ops a chain has (default %(default)s)")
+    command.add_argument("--engines", help=f"some of {','.join(ops.ENGINES)} (default: all that are installed)")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write every single time, and what it was taken on, to FILE")
+    command.set_defaults(run=run_ops)
+    options = parser.parse_args(arguments)
+    options.run(options)
+
+
+def run_ops(options: argparse.Namespace) -> None:
+    engines = engines_called(options.engines)
+    rows = {}
+    for shape in ops.SHAPES:
+        for row in ops.ROWS:
+            if shape in row.shapes:
+                rows[f"{row.name} {shape}"] = {
+                    name: lambda engine=engine, row=row, shape=shape: ops.measure(engine, row, shape, options.length)
+                    for name, engine in engines.items() if engine.runs(row, shape)
+                }
+    times = timing.interleaved(rows, options.repeat)
+
+    compared = {"tinygrad_edu", "PyTorch"} <= engines.keys()
+    lines = []
+    for row, samples in times.items():
+        cells = [" / ".join(f"{part:.0f}" for part in timing.best(samples[name])) if name in samples else "" for name in engines]
+        lines.append([row, *cells, *([over_pytorch(samples)] if compared else [])])
+    print(timing.table(["", *engines, *(["x"] if compared else [])], lines))
+    print("\n" + ops.NOTES.format(repeat=options.repeat, length=options.length) + "\n")
+    if compared:
+        ratios = {row: timing.ratio(samples["tinygrad_edu"], samples["PyTorch"]) for row, samples in times.items()}
+        worst = max(ratios, key=ratios.__getitem__)
+        print(f"over PyTorch, geometric mean  {timing.geometric_mean(ratios.values()):.2f}  (to reach: {GEOMETRIC_MEAN:.2f})")
+        print(f"over PyTorch, worst row       {ratios[worst]:.2f}  (to reach: {WORST_ROW:.2f})  {worst}\n")
+    taken_on = {**timing.machine(), **ops.versions(engines)}
+    for what, value in taken_on.items():
+        print(f"{what:<14}{value}")
+    if options.json:
+        record = {"taken on": taken_on, "length": options.length, "ns for each op, by row, engine and repetition": {
+            row: {name: part.tolist() for name, part in samples.items()} for row, samples in times.items()
+        }}
+        options.json.write_text(json.dumps(record, indent=1))
+
+
+def engines_called(names: str | None) -> dict[str, ops.Engine]:
+    """The engines that were asked for, or all that are installed."""
+    engines = {}
+    for name in names.split(",") if names else ops.ENGINES:
+        if name not in ops.ENGINES:
+            sys.exit(f"--engines: there is no {name!r}; there are {', '.join(ops.ENGINES)}")
+        try:
+            engines[name] = ops.ENGINES[name]()
+        except ImportError as error:
+            if names:
+                sys.exit(f'--engines: {name} is not installed ({error}); pip install "tinygrad_edu[peers]"')
+    return engines
+
+
+def over_pytorch(samples: dict[str, np.ndarray]) -> str:
+    ours, theirs = samples["tinygrad_edu"], samples["PyTorch"]
+    return f"{timing.ratio(ours, theirs):.2f} ({timing.ratio(ours, theirs, np.median):.2f})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""The benchmarks run, measure the same graph in every library, and compute their statistics right."""
+
+import gc
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import ops, timing
+
+CHECKOUT = Path(__file__).parents[1]
+ROWS = [(row, shape) for row in ops.ROWS for shape in row.shapes]
+PEERS = [
+    pytest.param(name, marks=pytest.mark.peers(engine.package))
+    for name, engine in ops.ENGINES.items() if name not in ("tinygrad_edu", "NumPy")
+]
+
+
+def benchmarks(*arguments):
+    return subprocess.run([sys.executable, "-m", "benchmarks", *arguments], cwd=CHECKOUT, capture_output=True, text=True)
+
+
+def test_every_row_is_measured_and_printed(tmp_path):
+    file = tmp_path / "times.json"
+    done = benchmarks("ops", "--engines", "tinygrad_edu,NumPy", "--repeat", "3", "--length", "2", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    header, rule, *lines = done.stdout.splitlines()[: 2 + len(ROWS)]
+    assert header.split() == ["tinygrad_edu", "NumPy"]
+    for line, label in zip(lines, labels(), strict=True):
+        assert line.startswith(label)
+        record, slash, back, floor = line.removeprefix(label).split()
+        assert slash == "/" and int(record) > 0 and int(back) > 0 and int(floor) > 0
+    assert "CPU" in done.stdout and f"NumPy         {np.__version__}" in done.stdout
+
+    written = json.loads(file.read_text())
+    assert written["length"] == 2
+    times = written["ns for each op, by row, engine and repetition"]
+    assert list(times) == labels()
+    for by_engine in times.values():
+        assert np.shape(by_engine["tinygrad_edu"]) == (3, 2)
+        assert np.shape(by_engine["NumPy"]) == (3, 1)
+
+
+@pytest.mark.peers
+def test_beside_pytorch_the_ratios_are_printed():
+    done = benchmarks("ops", "--engines", "tinygrad_edu,PyTorch", "--repeat", "1", "--length", "2")
+    assert done.returncode == 0, done.stderr
+    ratios = [float(line.split()[-2]) for line in done.stdout.splitlines()[2 : 2 + len(ROWS)]]
+    mean, worst = (line.split() for line in done.stdout.splitlines() if line.startswith("over PyTorch"))
+    assert float(mean[4]) == pytest.approx(np.exp(np.mean(np.log(ratios))), abs=0.01)
+    assert float(worst[4]) == max(ratios)
+    assert mean[5:] == ["(to", "reach:", "0.45)"] and worst[5:8] == ["(to", "reach:", "0.65)"]
+
+
+def test_an_unknown_engine_is_named():
+    done = benchmarks("ops", "--engines", "tinygrad_edu,Theano")
+    assert done.returncode == 1 and "'Theano'" in done.stderr and "micrograd" in done.stderr
+
+
+def labels():
+    return [f"{row.name} {shape}" for shape in ops.SHAPES for row in ops.ROWS if shape in row.shapes]
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_every_library_is_given_the_same_graph(name):
+    engine, ours = ops.ENGINES[name](), ops.Ours()
+    compared = 0
+    for row, shape in ROWS:
+        if engine.runs(row, shape):
+            np.testing.assert_allclose(gradient(engine, row, shape), gradient(ours, row, shape), rtol=1e-5, atol=1e-5, err_msg=f"{row.name} {shape}")
+            compared += 1
+    assert compared == (3 if name == "micrograd" else len(ROWS))
+
+
+def gradient(engine, row, shape):
+    values = row.values(shape)
+    x, g = engine.leaf(values), engine.constant(np.ones_like(values))
+    return np.asarray(engine.walk(engine.record(row, x, 6), g, x))
+
+
+@pytest.mark.parametrize("row, shape", ROWS, ids=lambda value: getattr(value, "name", value))
+def test_a_long_chain_stays_finite(row, shape):
+    floor = ops.NumPy()
+    y = floor.record(row, floor.leaf(row.values(shape)), 1000)
+    assert y.shape == shape and y.dtype == np.float32
+    assert np.isfinite(y).all() and np.abs(y).max() > 1e-3
+
+
+def test_engines_take_turns_and_the_first_run_does_not_count():
+    order = []
+
+    def measures(row, engine):
+        order.append(row + engine)
+        return len(order), 0.0
+
+    rows = {row: {engine: lambda row=row, engine=engine: measures(row, engine) for engine in "xyz"} for row in "ab"}
+    times = timing.interleaved(rows, 2)
+    assert "".join(order[6:]) == "axayaz" + "bxbybz" + "ayazax" + "bybzbx"
+    np.testing.assert_array_equal(times["a"]["x"], [[7, 0], [15, 0]])
+
+
+def test_garbage_is_collected_before_a_measurement_and_not_during_it():
+    class Cycle:
+        def __init__(self):
+            self.myself = self
+
+    def cycles():
+        return sum(type(thing) is Cycle for thing in gc.get_objects())
+
+    Cycle()
+    with timing.collector_off():
+        assert not gc.isenabled() and cycles() == 0
+    assert gc.isenabled() and gc.get_freeze_count() == 0
+
+
+def test_statistics():
+    ours, theirs = np.array([[1.0, 2.0], [2.0, 0.5], [9.0, 9.0]]), np.array([[5.0, 5.0], [4.0, 1.0], [50.0, 50.0]])
+    np.testing.assert_array_equal(timing.best(ours), [1.0, 0.5])
+    assert timing.ratio(ours, theirs) == 2.5 / 5        # the least of the sums, not the sum of the least
+    assert timing.ratio(ours, theirs, np.median) == 3 / 10
+    assert timing.geometric_mean([0.5, 2.0, 8.0]) == pytest.approx(2.0)
+
+
+def test_table():
+    lines = timing.table(["", "a", "bcd"], [["x", "123", "4"], ["row", "5", "6"]]).splitlines()
+    assert lines == ["       a  bcd", "---  ---  ---", "x    123    4", "row    5    6"]
