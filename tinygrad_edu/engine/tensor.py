@@ -392,15 +392,17 @@ def grad(
     >>> grad(dx, x)
     (Tensor(12.),)
     """
-    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    outputs = [outputs] if isinstance(outputs, (Tensor, np.ndarray)) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, (Tensor, np.ndarray)) else list(inputs)
     if grad_outputs is None or isinstance(grad_outputs, (Tensor, np.ndarray, np.generic)):
         grad_outputs = [grad_outputs] if len(outputs) == 1 or grad_outputs is not None else [None] * len(outputs)
     if len(grad_outputs) != len(outputs):
         raise ShapeError(f"grad: {len(outputs)} outputs need as many grad_outputs, got {len(grad_outputs)}")
+    for role, tensors in (("output", outputs), ("input", inputs)):
+        for i, tensor in enumerate(tensors):
+            if not isinstance(tensor, Tensor):
+                raise DTypeError(f"grad: {role} {i} is {type(tensor).__name__}; it needs to be a Tensor")
     for i, tensor in enumerate(inputs):
-        if not isinstance(tensor, Tensor):
-            raise DTypeError(f"grad: input {i} is {type(tensor).__name__}; it needs to be a Tensor")
         if not tensor.requires_grad and not allow_unused:
             raise GraphError(f"grad: input {i}, {_called(tensor)}, needs no gradient; make it with requires_grad=True")
     found = _gradients(outputs, inputs, grad_outputs, create_graph, retain_graph, "grad")
@@ -545,7 +547,7 @@ def _called(tensor: Tensor) -> str:
 
 def _unsupported(name: str) -> str:
     supported = sorted({f.__name__ for f in DISPATCH})
-    close = difflib.get_close_matches(name.split(".")[-1], supported, 1)
+    close = difflib.get_close_matches(name.split(".")[-1], supported, 1, cutoff=0.4)
     return (
         f"np.{name} does not take Tensors" + (f"; the nearest that does is np.{close[0]}" if close else "")
         + "; to leave the graph, call it with x.detach().numpy()"

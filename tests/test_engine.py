@@ -1,0 +1,722 @@
+"""The engine: recording, the walk, gradients of gradients, in-place changes, modes, and what is let go."""
+
+import asyncio
+import copy
+import gc
+import pickle
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu.engine.node import ancestors, kept_values
+from tinygrad_edu.engine.op import Alias
+
+
+def leaf(*values, name=None):
+    return tg.tensor(np.array(values), requires_grad=True, name=name)
+
+
+# The walk
+
+
+def test_a_gradient_is_added_to_grad_of_every_leaf():
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    (x * y + x).sum().backward()
+    assert x.grad.tolist() == [4.0, 5.0] and y.grad.tolist() == [1.0, 2.0]
+    (x * y).sum().backward()
+    assert x.grad.tolist() == [7.0, 9.0] and y.grad.tolist() == [2.0, 4.0]
+
+
+def test_a_tensor_that_is_used_often_gets_the_sum():
+    x = leaf(3.0)
+    y = x * x
+    z = y + y * x + x
+    z.backward(np.ones(1))
+    assert x.grad.tolist() == [6.0 + 27.0 + 1.0]
+
+
+def test_both_paths_of_a_diamond_count_and_each_rule_runs_once():
+    calls = []
+
+    class Watched(tg.Op):
+        def forward(self, x):
+            return x * 2
+
+        def grad_x(self, g):
+            calls.append(g.copy())
+            return g * 2
+
+    x = leaf(1.0)
+    h = Watched()(x)
+    (h * 3 + h * 4).sum().backward()
+    assert x.grad.tolist() == [14.0]
+    assert [call.tolist() for call in calls] == [[7.0]]
+
+
+def test_backward_weighs_the_output_by_the_given_gradient():
+    x = leaf(1.0, 2.0)
+    (x * x).backward(tg.tensor([10.0, 1.0]))
+    assert x.grad.tolist() == [20.0, 4.0]
+    assert x.grad.dtype == np.float64
+
+
+def test_grad_touches_no_grad_and_walks_only_where_it_must():
+    calls = []
+
+    class Watched(tg.Op):
+        def forward(self, x):
+            return x.copy()
+
+        def grad_x(self, g):
+            calls.append(1)
+            return g
+
+    x, y = leaf(2.0), leaf(5.0)
+    out = (x * y * Watched()(y)).sum()
+    dx, = tg.grad(out, x)
+    assert dx.tolist() == [25.0] and x.grad is None and y.grad is None
+    assert calls == []
+
+
+def test_grad_of_inner_tensors_and_of_several_outputs():
+    x = leaf(2.0)
+    h = x * x
+    a, b = h * 3, h * h
+    dh, dx = tg.grad([a, b], [h, x], grad_outputs=[np.array([1.0]), np.array([10.0])])
+    assert dh.tolist() == [3.0 + 10 * 2 * 4.0]
+    assert dx.tolist() == [(3.0 + 10 * 2 * 4.0) * 4.0]
+
+
+def test_the_same_input_twice_gets_two_gradients_of_their_own():
+    x = leaf(2.0)
+    first, second = tg.grad(x * x, [x, x], np.ones(1))
+    assert first.tolist() == second.tolist() == [4.0]
+    assert not np.shares_memory(first.data, second.data)
+
+
+def test_an_unused_input_is_refused_or_none():
+    x, y = leaf(1.0), leaf(1.0, name="y")
+    with pytest.raises(tg.errors.GraphError, match="'y'"):
+        tg.grad(x * 2, [x, y], np.ones(1), retain_graph=True)
+    assert tg.grad(x * 2, [x, y], np.ones(1), allow_unused=True)[1] is None
+
+
+def test_gradients_share_no_memory_with_each_other_or_with_what_went_in():
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    start = np.ones(2)
+    (x + y).backward(start)
+    assert not np.shares_memory(x.grad.data, y.grad.data)
+    assert not np.shares_memory(x.grad.data, start)
+    x.grad.data[0] = 100
+    assert y.grad.tolist() == [1.0, 1.0] and start.tolist() == [1.0, 1.0]
+
+
+def test_a_leaf_may_be_its_own_output():
+    x = leaf(1.0, 2.0)
+    start = np.array([5.0, 6.0])
+    x.backward(start)
+    assert x.grad.tolist() == [5.0, 6.0] and not np.shares_memory(x.grad.data, start)
+
+
+def test_gradients_of_any_order_of_a_power():
+    x = leaf(2.0)
+    y = x**5
+    for value in [80.0, 160.0, 240.0, 240.0, 120.0]:
+        y, = tg.grad(y.sum(), x, create_graph=True)
+        assert y.tolist() == [value]
+
+
+def test_create_graph_leaves_gradients_that_can_be_differentiated_in_grad():
+    x = leaf(3.0)
+    (x * x * x).sum().backward(create_graph=True)
+    g, x.grad = x.grad, None
+    g.sum().backward()
+    assert g.tolist() == [27.0] and x.grad.tolist() == [18.0]
+
+
+def test_a_fused_op_whose_tensor_is_two_inputs_is_right_at_order_two():
+    class Product(tg.Fused):
+        def forward(self, a, b):
+            return a * b, {"pair": (a, b)}
+
+        def backward(self, g, pair):
+            return g * pair[1], g * pair[0]
+
+        def composed(self, a, b):
+            return a * b
+
+    x = leaf(3.0)
+    y = Product()(x, x)
+    dx, = tg.grad(y.sum(), x, create_graph=True)
+    assert dx.tolist() == [6.0]
+    assert tg.grad(dx.sum(), x)[0].tolist() == [2.0]
+
+
+def test_retain_graph_lets_a_second_walk_run():
+    x = leaf(2.0)
+    y = (x * x).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad.tolist() == [8.0]
+    with pytest.raises(tg.errors.GraphError, match="second time"):
+        y.backward()
+    assert x.grad.tolist() == [8.0]
+
+
+def test_hooks_see_the_whole_gradient_and_may_replace_it():
+    x = leaf(1.0, 2.0)
+    h = x * 2
+    seen = []
+    handle = h.register_hook(lambda g: seen.append(g.tolist()))
+    h.register_hook(lambda g: g * 10)
+    x.register_hook(lambda g: g + 1)
+    (h + h * 3).sum().backward()
+    assert seen == [[4.0, 4.0]]
+    assert x.grad.tolist() == [81.0, 81.0]
+    handle.remove()
+    handle.remove()
+    (h * 1.0).sum()
+    assert len(seen) == 1
+
+
+def test_a_hook_that_changes_the_shape_is_refused():
+    x = leaf(1.0, 2.0)
+    x.register_hook(lambda g: g.sum())
+    with pytest.raises(tg.errors.ShapeError, match="hook"):
+        (x * 2).sum().backward()
+    assert x.grad is None
+
+
+def test_hooks_record_under_create_graph():
+    x = leaf(3.0)
+    h = x * x
+    h.register_hook(lambda g: g * x)
+    dx, = tg.grad(h.sum(), x, create_graph=True)
+    assert dx.tolist() == [18.0]                    # x * 2x
+    assert tg.grad(dx.sum(), x)[0].tolist() == [12.0]
+
+
+def test_retain_grad_fills_grad_of_an_inner_tensor():
+    x = leaf(1.0, 2.0)
+    h = x * 3
+    h.retain_grad()
+    (h * h).sum().backward()
+    assert h.grad.tolist() == [6.0, 12.0] and h.retains_grad and not x.retains_grad
+    assert x.grad.tolist() == [18.0, 36.0]
+
+
+def test_a_rule_that_fails_leaves_every_grad_as_it_was():
+    class Broken(tg.Op):
+        def forward(self, x):
+            return x * 1
+
+        def grad_x(self, g):
+            raise ZeroDivisionError("on purpose")
+
+    x, y = leaf(1.0), leaf(1.0)
+    y.grad = tg.tensor(np.array([7.0]))
+    with pytest.raises(ZeroDivisionError) as caught:
+        (Broken()(x) + y).sum().backward()
+    assert "Broken()" in "".join(caught.value.__notes__)
+    assert x.grad is None and y.grad.tolist() == [7.0]
+    (x + y).sum().backward()
+    assert y.grad.tolist() == [8.0]
+
+
+def test_no_recursion_deep_chain():
+    x = leaf(1.0)
+    y = x
+    for _ in range(20_000):
+        y = y + x
+    y.sum().backward()
+    assert x.grad.tolist() == [20_001.0]
+
+
+# dtypes and broadcasting
+
+
+def test_a_gradient_has_the_dtype_of_its_tensor():
+    x = tg.tensor(np.ones(3, np.float32), requires_grad=True)
+    w = tg.tensor(np.ones(3, np.float64), requires_grad=True)
+    (x * w).sum().backward()
+    assert x.grad.dtype == np.float32 and w.grad.dtype == np.float64
+
+
+def test_broadcasting_is_undone():
+    a = tg.tensor(np.ones((2, 1, 3)), requires_grad=True)
+    b = tg.tensor(np.ones((4, 1)), requires_grad=True)
+    c = tg.tensor(np.float64(2.0), requires_grad=True)
+    (a * b * c).sum().backward()
+    assert a.grad.shape == (2, 1, 3) and np.all(a.grad.data == 8)
+    assert b.grad.shape == (4, 1) and np.all(b.grad.data == 12)
+    assert c.grad.shape == () and c.grad.item() == 24
+
+
+def test_python_numbers_do_not_change_the_dtype():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    for y in (x * 0.5, 2 * x, x + 1, 1 - x, x / 3, 2.0 / x, x**2, 2.0**x, tg.maximum(x, 0.5), tg.where(x > 1, x, 0.0), tg.clip(x, 0.1, 0.9)):
+        assert y.dtype == np.float32
+        assert tg.grad(y.sum(), x)[0].dtype == np.float32
+
+
+def test_numbers_next_to_float64_keep_all_their_digits():
+    x = tg.tensor(np.array([1.0, 3.0]), requires_grad=True)
+    assert (x * 0.1).data[0] == 0.1
+    assert tg.clip(x, 0.1, 0.3).data[0] == 0.3
+    assert tg.where(x > 2, x, 0.1).data[0] == 0.1
+    assert str((x * -0.0).data[0]) == "-0.0" and str((x * 0.0).data[0]) == "0.0"
+
+
+def test_creation_takes_the_promised_dtypes():
+    assert tg.tensor(1.5).dtype == np.float32 and tg.tensor([1.5]).dtype == np.float32
+    assert tg.tensor(1).dtype == np.int64 and tg.tensor(True).dtype == bool
+    assert tg.tensor(1 + 2j).dtype == np.complex64
+    assert tg.tensor(np.float64(1)).dtype == np.float64 and tg.tensor(np.longdouble(1)).dtype == np.longdouble
+    tg.set_default_dtype(np.float64)
+    assert tg.tensor(1.5).dtype == tg.zeros(2).dtype == tg.randn(2).dtype == tg.arange(0.0, 1.0, 0.5).dtype == np.float64
+
+
+# In place
+
+
+def test_an_inplace_operator_moves_the_tensor_in_the_graph():
+    x = leaf(2.0, 3.0)
+    h = x * 1
+    h *= x
+    h += 1
+    h[0] = x[1] * 10
+    h.sum().backward()
+    assert h.tolist() == [30.0, 10.0]
+    assert x.grad.tolist() == [0.0, 10.0 + 6.0]
+
+
+def test_an_inplace_operator_keeps_the_memory():
+    x = tg.tensor([1.0, 2.0])
+    array = x.data
+    x += 1
+    x[0] = 9
+    assert x.data is array and array.tolist() == [9.0, 3.0] and x._version == 2
+
+
+def test_a_number_without_axes_can_be_changed_in_place():
+    x = tg.tensor(1.0)
+    x += 1
+    assert x.item() == 2
+    x.data[...] = 5
+    assert x.item() == 5
+    w = tg.tensor(1.0, requires_grad=True)
+    with tg.no_grad():
+        w -= 0.25
+    assert w.item() == 0.75 and w.is_leaf and w.requires_grad
+
+
+@pytest.mark.parametrize("change", [lambda t: t.__iadd__(1.0), lambda t: t.__setitem__(0, 5.0), lambda t: t.__imul__(tg.tensor([2.0, 2.0]))])
+def test_a_kept_value_that_was_changed_is_refused_and_named(change):
+    x = leaf(1.0, 2.0, name="weights")
+    y = (x * x).sum()
+    with tg.no_grad():
+        change(x)
+    with pytest.raises(tg.errors.MutationError) as caught:
+        y.backward()
+    message = str(caught.value)
+    assert "Multiply()" in message and "'weights'" in message and "test_engine.py" in message
+    assert x.grad is None
+    (x * x).sum().backward()
+    assert x.grad.tolist() == (2 * x.data).tolist()
+
+
+def test_a_change_of_what_no_rule_uses_is_no_matter():
+    x, c = leaf(1.0, 2.0), tg.tensor(np.array([3.0, 4.0]))
+    y = (x + c).sum()
+    c += 1
+    y.backward()
+    assert x.grad.tolist() == [1.0, 1.0]
+    out = tg.exp(x)
+    with tg.no_grad():
+        x += 1              # exp keeps out, not x
+    x.grad = None
+    out.sum().backward()
+    assert np.allclose(x.grad.data, np.exp([1.0, 2.0]))
+
+
+def test_an_output_that_was_kept_and_changed_is_refused():
+    x = leaf(1.0, 2.0)
+    out = tg.exp(x)
+    kept = out.detach()
+    kept += 1
+    with pytest.raises(tg.errors.MutationError, match=r"Exp\(\) kept out"):
+        out.sum().backward()
+
+
+def test_a_change_through_a_view_is_noticed():
+    x = tg.tensor(np.arange(4.0))
+    w = leaf(1.0, 1.0, 1.0, 1.0)
+    y = (w * x).sum()
+    x[1:3][0] = 100.0
+    with pytest.raises(tg.errors.MutationError):
+        y.backward()
+
+
+def test_a_recorded_change_of_shared_memory_is_refused():
+    x = leaf(1.0, 2.0, 3.0)
+    h = x * 2
+    view = h[:2]
+    for tensor in (view, h):
+        with pytest.raises(tg.errors.MutationError, match="shares memory"):
+            tensor *= 3
+    (h.sum() + view.sum()).backward()
+    assert x.grad.tolist() == [4.0, 4.0, 2.0]
+
+
+def test_a_leaf_that_requires_grad_is_not_changed_in_place():
+    x = leaf(1.0, name="w")
+    with pytest.raises(tg.errors.GraphError, match="'w'.*no_grad"):
+        x += 1
+    with pytest.raises(tg.errors.GraphError):
+        x[0] = 1
+    assert x.tolist() == [1.0]
+
+
+def test_the_register_does_not_grow():
+    from tinygrad_edu.engine import changes
+
+    x = tg.tensor(np.zeros(1000))
+    before = len(changes._memories)
+    for i in range(1000):
+        x[i] = 1.0
+        tg.zeros(3).__iadd__(1)
+    assert len(changes._memories) <= before + 1
+    assert len(changes._memories[id(x.data)].changes) <= changes.MOST_RANGES
+
+
+def test_data_can_be_assigned():
+    x = leaf(1.0, 2.0)
+    x.data = np.array([5.0, 6.0])
+    x.data -= 1
+    assert x.tolist() == [4.0, 5.0] and x._version == 1
+    with pytest.raises(tg.errors.ShapeError, match="new data"):
+        x.data = np.zeros(3)
+
+
+# Modes
+
+
+def test_no_grad_and_enable_grad_nest_and_survive_errors():
+    x = leaf(1.0)
+    with tg.no_grad():
+        assert not (x * 2).requires_grad
+        with tg.enable_grad():
+            assert (x * 2).requires_grad
+        assert not tg.is_grad_enabled()
+    with pytest.raises(KeyError), tg.no_grad():
+        raise KeyError
+    assert tg.is_grad_enabled()
+
+
+def test_a_mode_as_decorator_of_functions_generators_and_coroutines():
+    mode = tg.no_grad()
+
+    @mode
+    def function():
+        return tg.is_grad_enabled()
+
+    @mode
+    def generator():
+        received = yield tg.is_grad_enabled()
+        try:
+            yield received, tg.is_grad_enabled()
+        except KeyError:
+            yield "caught", tg.is_grad_enabled()
+        return "end"
+
+    @mode
+    async def coroutine():
+        inside = [tg.is_grad_enabled()]
+        await asyncio.sleep(0)
+        return [*inside, tg.is_grad_enabled()]
+
+    @mode
+    async def stream():
+        for _ in range(2):
+            await asyncio.sleep(0)
+            yield tg.is_grad_enabled()
+
+    assert function() is False and tg.is_grad_enabled()
+    steps = generator()
+    assert next(steps) is False and tg.is_grad_enabled()
+    assert steps.send("hello") == ("hello", False) and tg.is_grad_enabled()
+    assert steps.throw(KeyError()) == ("caught", False) and tg.is_grad_enabled()
+    with pytest.raises(StopIteration) as stop:
+        next(steps)
+    assert stop.value.value == "end"
+    generator().close()
+
+    async def main():
+        async def others():
+            for _ in range(5):
+                assert tg.is_grad_enabled()
+                await asyncio.sleep(0)
+
+        results = await asyncio.gather(coroutine(), others())
+        assert [item async for item in stream()] == [False, False]
+        return results[0]
+
+    assert asyncio.run(main()) == [False, False]
+    assert tg.is_grad_enabled()
+
+
+def test_a_mode_belongs_to_its_thread():
+    seen = []
+    with tg.no_grad():
+        thread = threading.Thread(target=lambda: seen.append(tg.is_grad_enabled()))
+        thread.start()
+        thread.join()
+    assert seen == [True]
+
+
+def test_threads_may_walk_graphs_that_share_leaves():
+    x = tg.tensor(np.ones(1000), requires_grad=True)
+    wrong = []
+
+    def work():
+        for _ in range(50):
+            g, = tg.grad(((x * x) + x * 3).sum(), x)
+            if not np.all(g.data == 5):
+                wrong.append(g)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_set_grad_enabled_as_statement_block_and_decorator():
+    tg.set_grad_enabled(False)
+    try:
+        assert not tg.is_grad_enabled()
+        with tg.set_grad_enabled(True):
+            assert tg.is_grad_enabled()
+        assert not tg.is_grad_enabled()
+    finally:
+        tg.set_grad_enabled(True)
+
+    @tg.set_grad_enabled(False)
+    def function():
+        return tg.is_grad_enabled()
+
+    assert tg.is_grad_enabled() and function() is False and tg.is_grad_enabled()
+
+
+def test_composed_runs_the_twins():
+    x = leaf(0.5, -1.0)
+    fused = tg.nn.functional.sigmoid(x)
+    with tg.composed():
+        composed = tg.nn.functional.sigmoid(x)
+    assert type(fused.op).__name__ == "Sigmoid" and type(composed.op).__name__ == "Divide"
+    assert np.allclose(fused.data, composed.data, rtol=1e-15)
+
+
+# What is kept, and what is let go
+
+
+def test_a_constant_operand_keeps_itself_and_not_the_other():
+    x, c = leaf(1.0, 2.0), tg.tensor(np.array([3.0, 4.0]))
+    kept = [value for value in kept_values((x * c).node)]
+    assert len(kept) == 1 and kept[0] is c.data
+
+
+def test_a_graph_is_freed_without_the_collector():
+    gc.collect()
+    gc.disable()
+    try:
+        x = leaf(1.0, 2.0)
+        y = (tg.exp(x) * x).sum()
+        nodes = [weakref.ref(node) for node in ancestors([y.node]) if not node.is_leaf]
+        assert len(nodes) == 3
+        del y
+        assert all(node() is None for node in nodes)
+        y = (tg.exp(x) * x).sum()
+        g, = tg.grad(y, x, create_graph=True)
+        nodes = [weakref.ref(node) for node in ancestors([g.node]) if not node.is_leaf]
+        del y, g
+        assert nodes and all(node() is None for node in nodes)
+    finally:
+        gc.enable()
+
+
+def test_backward_lets_go_of_what_was_kept():
+    x = leaf(1.0, 2.0)
+    h = x * x
+    y = tg.exp(h).sum()
+    y.backward()
+    assert all(node.kept is None for node in ancestors([y.node]) if not node.is_leaf)
+
+
+def test_an_input_that_no_rule_needs_is_not_kept_alive():
+    x = leaf(1.0, 2.0)
+    h = x + 1
+    array = weakref.ref(h.data)
+    y = tg.exp(h)
+    del h
+    assert array() is None and y.requires_grad
+
+
+# Ops
+
+
+def test_ops_with_equal_settings_are_one_and_name_themselves():
+    from tinygrad_edu.ops.reduce import Sum
+
+    assert Sum((0,), True) is Sum((0,), True)
+    assert Sum((0,), keepdims=True) == Sum((0,), True)
+    assert Sum((0,), 1) is not Sum((0,), True)
+    assert repr(Sum((0,), True)) == "Sum(axis=(0,), keepdims=True)"
+    assert pickle.loads(pickle.dumps(Sum((0,), True))) is Sum((0,), True)
+    with pytest.raises(AttributeError, match="immutable"):
+        Sum((0,)).axis = (1,)
+
+
+def test_an_op_with_any_number_of_inputs():
+    class Total(tg.Op):
+        def forward(self, scale, *xs):
+            return scale * sum(xs)
+
+        def grad_scale(self, g, xs):
+            return g * sum(xs)
+
+        def grad_xs(self, g, scale, index, xs_shape):
+            assert len(xs_shape) == 3 and xs_shape[index] == (1,)
+            return g * scale
+
+    s, a, b = leaf(2.0), leaf(3.0), leaf(4.0)
+    out = Total()(s, a, b, a)
+    assert out.tolist() == [20.0]
+    ds, da, db = tg.grad(out, [s, a, b], np.ones(1), create_graph=True)
+    assert [d.tolist() for d in (ds, da, db)] == [[10.0], [4.0], [2.0]]
+    assert [g.tolist() for g in tg.grad((ds * da).sum(), [s, a, b])] == [[20.0], [8.0], [4.0]]
+
+
+def bad(name, base, **namespace):
+    return lambda: type(base)(name, (base,), namespace)
+
+
+@pytest.mark.parametrize(("definition", "message"), [
+    (bad("A", tg.Op, forward=lambda self, x: x), "input x has no rule"),
+    (bad("B", tg.Op, forward=lambda self, x: x, grad_y=lambda self, g: g), "rule grad_y"),
+    (bad("C", tg.Op, forward=lambda self, x: x, grad_x=lambda self, g, mean: g), "names mean"),
+    (bad("D", tg.Op, forward=lambda self, x: x, grad_x=lambda self: 0), "first parameter must be g"),
+    (bad("E", tg.Op, forward=lambda self, x, eps=1: x, grad_x=lambda self, g: g), "eps is no input"),
+    (bad("F", tg.Op, forward=lambda self: 0), "no input"),
+    (bad("G", tg.Op, forward=lambda self, x: x, constants=("mask",), grad_x=lambda self, g: g), "constants names 'mask'"),
+    (bad("H", tg.Op, forward=lambda self, x: x, backward=lambda self, g: (g,)), "only a Fused"),
+    (bad("I", tg.Fused, forward=lambda self, x: x, backward=lambda self, g: (g,)), "carries its twin"),
+    (bad("J", tg.Fused, forward=lambda self, x: x, backward=lambda self, g: (g,), composed=lambda self, y: y), "must be the same"),
+])
+def test_a_wrong_definition_is_refused_when_the_class_is_made(definition, message):
+    with pytest.raises(tg.errors.DefinitionError, match=message):
+        definition()
+
+
+class Wrong(tg.Fused):
+    kind: str
+
+    def forward(self, x):
+        return x * 2, {"twice": x * 2}
+
+    def backward(self, g, twice):
+        return {"shape": (g.sum(),), "none": (None,), "number": (2.0,), "count": (g, g), "list": [g]}[self.kind]
+
+    def composed(self, x):
+        return x * 2
+
+
+@pytest.mark.parametrize(("kind", "error", "message"), [
+    ("shape", tg.errors.ShapeError, r"gradient of x, the leaf 'x', came back from Wrong.backward as shape \(\); it needs to be shape \(2,\)"),
+    ("none", tg.errors.DTypeError, "as None"),
+    ("number", tg.errors.DTypeError, "as 2.0"),
+    ("count", tg.errors.DefinitionError, "2 values"),
+    ("list", tg.errors.DefinitionError, "list"),
+])
+def test_a_rule_that_returns_something_else_is_refused(kind, error, message):
+    x = leaf(1.0, 2.0, name="x")
+    with pytest.raises(error, match=message):
+        Wrong(kind)(x).sum().backward()
+    assert x.grad is None
+
+
+def test_a_value_that_forward_did_not_keep_is_named():
+    class Forgot(tg.Fused):
+        def forward(self, x):
+            return x * 2
+
+        def backward(self, g, mean):
+            return (g * mean,)
+
+        def composed(self, x):
+            return x * 2
+
+    with pytest.raises(tg.errors.DefinitionError, match="names mean.*forward must keep it"):
+        Forgot()(leaf(1.0))
+    assert Forgot()(tg.tensor([1.0])).tolist() == [2.0]
+
+
+def test_an_array_is_no_setting():
+    class Scaled(tg.Op):
+        factor: float
+
+        def forward(self, x):
+            return x * self.factor
+
+        def grad_x(self, g):
+            return g * self.factor
+
+    with pytest.raises((tg.errors.DefinitionError, TypeError), match="factor|unhashable"):
+        Scaled(np.ones(3))
+    with pytest.raises(TypeError, match="Scaled.*factor"):
+        Scaled()
+    x = tg.tensor([1.0], requires_grad=True)
+    assert Scaled(np.float64(0.5))(x).dtype == np.float32
+
+
+def test_a_constant_input_takes_no_tensor_that_requires_grad():
+    x, mask = leaf(1.0, 2.0), leaf(1.0, 0.0)
+    with pytest.raises(tg.errors.GraphError, match="mask is a constant"):
+        tg.nn.functional.Dropout(0.5)(x, mask)
+
+
+def test_an_op_takes_the_inputs_of_its_forward():
+    with pytest.raises(TypeError, match=r"takes the inputs condition, a, b"):
+        type(tg.where(True, leaf(1.0), 0.0).op)()(leaf(1.0))
+
+
+def test_alias_is_the_identity():
+    x = leaf(1.0, 2.0)
+    y = Alias()(x)
+    assert tg.grad(y, x, np.array([3.0, 4.0]))[0].tolist() == [3.0, 4.0] and y.tolist() == [1.0, 2.0]
+
+
+# Copies
+
+
+def test_leaves_can_be_copied_and_pickled_and_others_not():
+    x = leaf(1.0, 2.0, name="x")
+    (x * x).sum().backward()
+    for other in (copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        assert other.tolist() == [1.0, 2.0] and other.grad.tolist() == [2.0, 4.0]
+        assert other.name == "x" and other.requires_grad and other.node is not x.node
+        assert not np.shares_memory(other.data, x.data) and not np.shares_memory(other.grad.data, x.grad.data)
+    with pytest.raises(tg.errors.GraphError, match="only leaves"):
+        copy.deepcopy(x * 2)
+
+
+def test_repr_says_values_dtype_and_what_made_it():
+    x = leaf(1.0, 2.0, name="x")
+    assert repr(tg.tensor([1.0, 2.0])) == "Tensor([1., 2.])"
+    assert repr(x) == "Tensor([1., 2.], dtype=float64, name='x', requires_grad=True)"
+    assert repr(tg.tensor([1.0], requires_grad=True) * 2) == "Tensor([2.], op=Multiply())"
+    assert len(repr(tg.zeros((1000, 1000)))) < 2000
