@@ -44,6 +44,8 @@ MISTAKES = {
     "backward through a freed graph": (lambda w: twice((w * w).sum().backward), errors.GraphError, ["second time", "retain_graph=True"]),
     "a gradient for integers": (lambda w: tg.tensor([1, 2], requires_grad=True, name="ids"), errors.DTypeError, ["'ids'", "int64", "astype"]),
     "a gradient for bools": (lambda w: tg.tensor([True]).requires_grad_(), errors.DTypeError, ["bool", "astype"]),
+    "a gradient for complex numbers": (lambda w: tg.tensor([1j], requires_grad=True), errors.DTypeError, ["complex64", "imaginary part"]),
+    "a gradient through complex numbers": (lambda w: abs(w * 1j).sum().backward(), errors.DTypeError, ["Multiply()", "'weights'", "complex"]),
     "a leaf in place": (lambda w: w.__iadd__(1), errors.GraphError, ["'weights'", "leaf", "no_grad"]),
     "np.asarray": (lambda w: np.asarray(w), errors.GraphError, ["'weights'", "history", "detach"]),
     "np.array of tensors": (lambda w: np.array([w, w]), errors.GraphError, ["'weights'", "tg.stack"]),

@@ -70,7 +70,7 @@ def walk(
                 if c.shape != parent.shape:
                     c = _sum_to(c, node, parent)
                 if c.dtype is not parent.dtype and c.dtype != parent.dtype:
-                    c = _cast(c, parent.dtype)
+                    c = _cast(c, node, parent)
             except AttributeError:
                 raise DTypeError(_wrong_gradient(node, parent, repr(c), "an array")) from None
             before = gathered.get(parent)
@@ -107,11 +107,15 @@ def _sum_to(c: Any, node: Node, parent: Node) -> Any:
     return c.sum(axis=repeated).reshape(shape)
 
 
-def _cast(c: Any, dtype: np.dtype) -> Any:
-    """A gradient has the dtype of its value; of a real value it is the real part."""
-    if c.dtype.kind == "c" and dtype.kind != "c":
-        c = c.real
-    return c.astype(dtype)
+def _cast(c: Any, node: Node, parent: Node) -> Any:
+    """A gradient has the dtype of its value."""
+    if c.dtype.kind == "c":
+        # The rules do not conjugate: what they say of complex numbers would be wrong for every function that is not holomorphic.
+        raise DTypeError(
+            f"{node.op!r}: complex values were computed from {describe(parent)}, and gradients through complex numbers are not "
+            f"taken; compute with the real and the imaginary part"
+        )
+    return c.astype(parent.dtype)
 
 
 def describe(node: Node) -> str:

@@ -31,7 +31,7 @@ class Tensor:
         data           numbers, nested lists of numbers, an array or a Tensor; copied.
         dtype          any NumPy dtype. Without it, arrays keep theirs, Python floats take the default dtype (float32),
                        ints become int64 and bools bool.
-        requires_grad  whether operations on it are recorded; only for a real or complex dtype.
+        requires_grad  whether operations on it are recorded; only for a real floating dtype.
         name           a name for errors and diagrams.
     Raises DTypeError for data that are not numbers, and for requires_grad on integers or bools.
 
@@ -156,10 +156,11 @@ class Tensor:
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Start, or stop, recording what is computed with this leaf. Returns the tensor."""
         if requires_grad and self._node is None:
-            if self.dtype.kind not in "fc":
+            if self.dtype.kind != "f":
                 raise DTypeError(
-                    f"requires_grad: {_called(self)} has dtype {self.dtype}, and only real and complex numbers have a gradient; "
-                    f"convert it: x.astype({_default_dtype.name!r})"
+                    f"requires_grad: {_called(self)} has dtype {self.dtype}, and only real floating numbers have a gradient here; "
+                    + ("take the real and the imaginary part as two tensors" if self.dtype.kind == "c"
+                       else f"convert it: x.astype({_default_dtype.name!r})")
                 )
             self._node = leaf_node(self.shape, self.dtype, self.name)
         elif not requires_grad and self._node is not None:
