@@ -25,7 +25,7 @@ def digits(seed: int = 0, test_fraction: float = 0.2) -> tuple[TensorDataset, Te
     (TensorDataset((1438, 64) float32, (1438,) int64), TensorDataset((359, 64) float32, (359,) int64))
     """
     try:
-        from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+        from sklearn.datasets import load_digits
     except ImportError as error:
         raise ImportError(
             'digits: the images come with scikit-learn, which is not installed; pip install "tinygrad_edu[data]", '

@@ -16,7 +16,7 @@ from ..engine.modes import enable_grad
 from ..engine.tensor import Tensor, wrap
 from ..errors import DTypeError, StateError
 
-BLOCK = 128 * 1024
+BLOCK = 256 * 1024
 """How many bytes of a parameter are updated at a time: with gradient, state and scratch they stay in the cache of one core."""
 
 
@@ -194,14 +194,18 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """The state and the settings, in PyTorch's form, as a copy that later steps do not change.
 
-        {"state": {0: {"step": 3, "exp_avg": array, ...}, ...}, "param_groups": [{"lr": 0.001, ..., "params": [0, 1]}]}
+        {"state": {0: {"step": 3, "exp_avg": Tensor, ...}, ...}, "param_groups": [{"lr": 0.001, ..., "params": [0, 1]}]}
         where the parameters are numbered through all groups.
         """
-        number = {parameter: i for i, parameter in enumerate(self._parameters())}
+        numbers = {parameter: i for i, parameter in enumerate(self._parameters())}
         return {
-            "state": {i: copy.deepcopy(self.state[parameter]) for parameter, i in number.items() if self.state.get(parameter)},
+            "state": {
+                i: {name: value if name == "step" else wrap(value.copy()) for name, value in self.state[parameter].items()}
+                for parameter, i in numbers.items()
+                if self.state.get(parameter)
+            },
             "param_groups": [
-                {**copy.deepcopy(_settings(group)), "params": [number[parameter] for parameter in group["params"]]}
+                {**copy.deepcopy(_settings(group)), "params": [numbers[parameter] for parameter in group["params"]]}
                 for group in self.param_groups
             ],
         }
@@ -230,8 +234,8 @@ class Optimizer:
             problems += [f"state {number}: no group has a parameter of this number" for number in unknown]
         if problems:
             raise StateError(
-                f"{self._name}.load_state_dict: the state does not fit, and nothing was loaded; save it from an {self._name} with the "
-                f"same groups of parameters" + "".join(f"\n    {problem}" for problem in problems)
+                f"{self._name}.load_state_dict: the state does not fit, and nothing was loaded; it needs to come from the state_dict() of "
+                f"the same optimizer over the same groups of parameters:" + "".join(f"\n    {problem}" for problem in problems)
             )
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             group.update(copy.deepcopy(_settings(saved)))
@@ -239,15 +243,16 @@ class Optimizer:
 
     def _problems_of_groups(self, saved_groups: list[dict[str, Any]]) -> list[str]:
         if len(saved_groups) != len(self.param_groups):
-            return [f"it has {len(saved_groups)} parameter groups, and this optimizer {len(self.param_groups)}"]
+            return [f"the number of parameter groups is {len(saved_groups)}, and this optimizer has {len(self.param_groups)}"]
         problems = []
         for i, (group, saved) in enumerate(zip(self.param_groups, saved_groups, strict=True)):
             missing = [name for name in ("params", *self.defaults) if name not in saved]
             if missing:
                 problems.append(f"group {i}: missing {', '.join(missing)}")
                 continue
-            if len(saved["params"]) != len(group["params"]):
-                problems.append(f"group {i}: it has {len(saved['params'])} parameters, and this optimizer {len(group['params'])}")
+            there, here = len(saved["params"]), len(group["params"])
+            if there != here:
+                problems.append(f"group {i}: the number of parameters is {there}, and this optimizer has {here}")
             try:
                 self.check(saved)
             except ValueError as error:
@@ -390,7 +395,7 @@ def _called(group: Mapping[str, Any], i: int) -> str:
     """Parameter i of group in words, for errors."""
     parameter = group["params"][i]
     name = parameter.name or (group["param_names"][i] if "param_names" in group else None)
-    return f"the parameter {name!r}" if name else f"parameter {i}, of shape {parameter.shape},"
+    return f"the parameter {name!r}" if name else f"parameter {i} (of shape {parameter.shape})"
 
 
 def _described(value: Any) -> str:
