@@ -25,6 +25,10 @@ class UnsupportedError(TypeError):
     """A function of NumPy that does not take Tensors here."""
 
 
+class GradientCheckError(AssertionError):
+    """A gradient that is not the derivative of its function."""
+
+
 class StateError(RuntimeError, KeyError):
     """A saved state does not fit the module or optimizer that is to load it; nothing was loaded."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine.op import Fused
+from ..engine.tensor import wrap
 from .log_softmax import LogSoftmax
 
 
@@ -46,7 +47,7 @@ class CrossEntropy(Fused):
         return grad, None, None
 
     def composed(self, logits, target, weight):
-        share = self.shares(logits.data, target.data, None if weight is None else weight.data)
+        share = wrap(self.shares(logits, target.data, None if weight is None else weight.data))
         losses = -np.sum(share * np.where(share == 0, 0, LogSoftmax(1).composed(logits)), axis=1)
         return losses if self.reduction == "none" else np.sum(losses)
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor
-from .elementwise import astype, refuse_out
-from .elementwise import where as choose
+from .elementwise import astype, refuse_out, where as choose
 from .shape import broadcast_back, ndim
 
 
@@ -24,6 +23,12 @@ class Reduction(Op):
     def with_size_1(self, x_shape: tuple[int, ...]) -> tuple[int, ...]:
         """x_shape with size 1 on the reduced axes."""
         return tuple([1 if i in self.axis else n for i, n in enumerate(x_shape)])
+
+    def spread(self, g: Any, x_shape: tuple[int, ...]) -> Any:
+        """g, which has the shape of out, repeated along the reduced axes to x_shape."""
+        if g.shape == x_shape:
+            return g
+        return broadcast_back(g.reshape(self.with_size_1(x_shape)) if g.shape else g, x_shape)
 
     def count(self, x_shape: tuple[int, ...]) -> int:
         """How many elements become one."""
@@ -44,7 +49,7 @@ class Sum(Reduction):
         return np.add.reduce(x, axis=self.axis, keepdims=self.keepdims)
 
     def grad_x(self, g, x_shape):
-        return broadcast_back(g.reshape(self.with_size_1(x_shape)), x_shape)
+        return self.spread(g, x_shape)
 
 
 class Mean(Reduction):
@@ -63,7 +68,7 @@ class Mean(Reduction):
         return np.add.reduce(x, axis=self.axis, keepdims=self.keepdims) / self.count(x.shape)
 
     def grad_x(self, g, x_shape):
-        return broadcast_back((g / self.count(x_shape)).reshape(self.with_size_1(x_shape)), x_shape)
+        return self.spread(g / self.count(x_shape), x_shape)
 
 
 class Var(Reduction):
@@ -83,7 +88,7 @@ class Var(Reduction):
         return np.var(x, axis=self.axis, ddof=self.ddof, keepdims=self.keepdims)
 
     def grad_x(self, g, x):
-        deviation = x - np.mean(x, axis=self.axis, keepdims=True)
+        deviation = _deviation(x, self.axis)
         return g.reshape(self.with_size_1(x.shape)) * (deviation + deviation) / (self.count(x.shape) - self.ddof)
 
 
@@ -103,9 +108,15 @@ class Std(Reduction):
         return np.std(x, axis=self.axis, ddof=self.ddof, keepdims=self.keepdims)
 
     def grad_x(self, g, x, out):
-        deviation = x - np.mean(x, axis=self.axis, keepdims=True)
+        deviation = _deviation(x, self.axis)
         scale = g / (np.where(out == 0, 1, out) * (self.count(x.shape) - self.ddof))
         return np.where(out == 0, 0, scale).reshape(self.with_size_1(x.shape)) * deviation
+
+
+def _deviation(x: Any, axis: tuple[int, ...]) -> Any:
+    """x minus its mean, in a rule. What rounding left in the mean is subtracted too, or that of constants would not be 0."""
+    deviation = x - np.mean(x, axis=axis, keepdims=True)
+    return deviation - np.mean(deviation, axis=axis, keepdims=True)
 
 
 class Max(Reduction):
@@ -176,7 +187,7 @@ def sum(
             a = choose(where, a, 0)
         if dtype is not None:
             a = astype(as_tensor(a), dtype)
-    total = Sum(normalized_axes("sum", axis, ndim(a)), bool(keepdims))(a)
+    total = over(Sum, axis, ndim(a), keepdims)(a)
     return total if initial is None else total + initial
 
 
@@ -190,7 +201,7 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     refuse_out("mean", out)
     if dtype is not None:
         a = astype(as_tensor(a), dtype)
-    return Mean(normalized_axes("mean", axis, ndim(a)), bool(keepdims))(a)
+    return over(Mean, axis, ndim(a), keepdims)(a)
 
 
 @implements(np.var)
@@ -226,7 +237,7 @@ def _spread(op: type[Reduction], a: Any, axis: Any, dtype: Any, out: None, ddof:
         ddof = correction
     if dtype is not None:
         a = astype(as_tensor(a), dtype)
-    return op(normalized_axes(name, axis, ndim(a)), bool(keepdims), ddof)(a)
+    return over(op, axis, ndim(a), keepdims, ddof)(a)
 
 
 @implements(np.max)
@@ -237,7 +248,7 @@ def max(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> T
     Tensor([4., 3.])
     """
     refuse_out("max", out)
-    return Max(normalized_axes("max", axis, ndim(a)), bool(keepdims))(a)
+    return over(Max, axis, ndim(a), keepdims)(a)
 
 
 @implements(np.min)
@@ -248,7 +259,7 @@ def min(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> T
     Tensor([1., 2.])
     """
     refuse_out("min", out)
-    return Min(normalized_axes("min", axis, ndim(a)), bool(keepdims))(a)
+    return over(Min, axis, ndim(a), keepdims)(a)
 
 
 def as_tensor(a: Any) -> Tensor:
@@ -256,9 +267,8 @@ def as_tensor(a: Any) -> Tensor:
     return a if isinstance(a, Tensor) else Tensor(a)
 
 
-@lru_cache(maxsize=1024, typed=True)
-def normalized_axes(function: str, axis: int | tuple[int, ...] | None, axes: int) -> tuple[int, ...]:
-    """The axes of function as a tuple of numbers from 0, in order; None means all. Raises AxisError for one that is not there."""
-    if axis is None:
-        return tuple(range(axes))
-    return tuple(sorted(np.lib.array_utils.normalize_axis_tuple(axis, axes, function)))
+@lru_cache(maxsize=4096, typed=True)
+def over(kind: type[Reduction], axis: int | tuple[int, ...] | None, ndim: int, keepdims: bool, *settings: Any) -> Reduction:
+    """The op that reduces the given axes, None meaning all, of an array with ndim axes. Raises AxisError for one that is not there."""
+    axes = range(ndim) if axis is None else sorted(np.lib.array_utils.normalize_axis_tuple(axis, ndim, kind.__name__.lower()))
+    return kind(tuple(axes), bool(keepdims), *settings)

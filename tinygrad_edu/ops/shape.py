@@ -175,6 +175,10 @@ class Stack(Op):
 
 def broadcast_back(g: Any, shape: tuple[int, ...]) -> Any:
     """g repeated to shape, in a rule: a read-only view of an array, or recorded on a Tensor."""
+    if isinstance(g, np.generic):
+        out = np.empty(shape, g.dtype)      # np.broadcast_to takes ten times longer on a small array
+        out.fill(g)
+        return out
     return BroadcastTo(shape)(g) if isinstance(g, Tensor) else np.broadcast_to(g, shape)
 
 

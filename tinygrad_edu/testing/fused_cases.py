@@ -1,0 +1,184 @@
+"""The cases of the fused ops, in the order of fused/."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..fused.batch_norm import BatchNorm, BatchNormEvaluation
+from ..fused.cross_entropy import CrossEntropy
+from ..fused.dropout import Dropout
+from ..fused.linear import Linear
+from ..fused.log_softmax import LogSoftmax
+from ..fused.sigmoid import Sigmoid
+from ..nn import functional
+from .cases import Case, cases_of
+from .op_cases import SHAPES, Cases, between, uniform
+
+# Batch norm
+
+
+def normalized(x: Any, gamma: Any, beta: Any, axes: tuple[int, ...], eps: float) -> np.ndarray:
+    mean, var = np.mean(x, axis=axes, keepdims=True), np.var(x, axis=axes, keepdims=True)
+    return (gamma * (x - mean) / np.sqrt(var + eps) + beta).astype(x.dtype)
+
+
+@cases_of(BatchNorm)
+def batch_norm_cases(rng: np.random.Generator) -> Cases:
+    # On axes, x has the batch; gamma and beta have size 1 there, or leave these axes out where that broadcasts to the same.
+    for x_shape, gamma_shape, axes in (
+        ((5, 3), (1, 3), (0,)),
+        ((5, 3), (3,), (0,)),
+        ((2, 3, 2, 2), (1, 3, 1, 1), (0, 2, 3)),
+        ((2, 3, 2, 2), (3, 1, 1), (0, 2, 3)),
+        ((3, 4), (3, 1), (1,)),
+        ((2, 3, 4), (2, 1, 4), (1,)),
+        ((7,), (1,), (0,)),
+        ((4, 0), (1, 0), (0,)),
+    ):
+        for eps in (1e-5, 0.1):
+            op = BatchNorm(axes, eps)
+            yield Case(
+                op,
+                oracle=lambda x, gamma, beta, op=op: normalized(x, gamma, beta, op.axes, op.eps),
+                x=uniform(rng, x_shape),
+                gamma=between(rng, 0.5, 2)(gamma_shape),
+                beta=uniform(rng, gamma_shape),
+            )
+    yield Case(
+        lambda x: functional.batch_norm(x, None, None, training=True),
+        oracle=lambda x: normalized(x, 1.0, 0.0, (0, 2), 1e-5),
+        name="batch_norm without weight and bias, x (2, 3, 4)",
+        x=uniform(rng, (2, 3, 4)),
+    )
+
+
+@cases_of(BatchNormEvaluation)
+def batch_norm_evaluation_cases(rng: np.random.Generator) -> Cases:
+    for x_shape, gamma_shape in ((5, 3), (3,)), ((5, 3), (1, 3)), ((2, 3, 2, 2), (3, 1, 1)), ((1, 3), (3,)), ((0, 3), (3,)):
+        for constants in (), ("mean", "var"):
+            yield Case(
+                BatchNormEvaluation(eps=0.01),
+                oracle=lambda x, gamma, beta, mean, var: gamma * ((x - mean) / np.sqrt(var + 0.01)) + beta,
+                constants=constants,
+                x=uniform(rng, x_shape),
+                gamma=between(rng, 0.5, 2)(gamma_shape),
+                beta=uniform(rng, gamma_shape),
+                mean=uniform(rng, gamma_shape),
+                var=between(rng, 0.5, 2)(gamma_shape),
+            )
+
+
+# Cross entropy
+
+
+def cross_entropy_by_rows(logits: np.ndarray, target: np.ndarray, weight: np.ndarray | None, op: CrossEntropy) -> np.ndarray:
+    """The definition, one row after the other."""
+    classes = logits.shape[1]
+    losses, counted = [], 0.0
+    for row, label in zip(logits, target):
+        if label == op.ignore_index:
+            losses.append(0.0)
+            continue
+        log_probabilities = np.log(np.exp(row) / np.sum(np.exp(row)))
+        weights = np.ones(classes) if weight is None else weight
+        smooth = -np.sum(weights * log_probabilities) / classes
+        losses.append(-(1 - op.label_smoothing) * weights[label] * log_probabilities[label] + op.label_smoothing * smooth)
+        counted += weights[label]
+    values = np.array(losses, logits.dtype)
+    if op.reduction == "none":
+        return values
+    return np.sum(values) if op.reduction == "sum" else np.sum(values) / logits.dtype.type(counted)
+
+
+@cases_of(CrossEntropy)
+def cross_entropy_cases(rng: np.random.Generator) -> Cases:
+    for reduction in "mean", "sum", "none":
+        for label_smoothing in 0.0, 0.1:
+            for target in np.array([2, 0, 1, 2]), np.array([-100, 0, 1, -100]):
+                op = CrossEntropy(reduction, -100, label_smoothing)
+                yield Case(
+                    lambda logits, target, op=op: op(logits, target, None),
+                    oracle=lambda logits, target, op=op: cross_entropy_by_rows(logits, target, None, op),
+                    name=f"{op!r}, target {target.tolist()}",
+                    logits=uniform(rng, (4, 3)),
+                    target=target,
+                )
+                yield Case(
+                    op,
+                    oracle=lambda logits, target, weight, op=op: cross_entropy_by_rows(logits, target, weight, op),
+                    name=f"{op!r}, target {target.tolist()}, weight",
+                    constants=("weight",),
+                    logits=uniform(rng, (4, 3)),
+                    target=target,
+                    weight=between(rng, 0.5, 2)((3,)),
+                )
+    labels = np.array([[1, 0], [2, 2]])
+    yield Case(
+        lambda logits, target: functional.cross_entropy(logits, target, ignore_index=0, reduction="none"),
+        oracle=lambda logits, target: cross_entropy_by_rows(
+            np.moveaxis(logits, 1, 2).reshape(4, 3), target.reshape(4), None, CrossEntropy("none", 0)
+        ).reshape(2, 2),
+        name="cross_entropy of (2, 3, 2), reduction none",
+        logits=uniform(rng, (2, 3, 2)),
+        target=labels,
+    )
+    yield Case(
+        lambda logits, target: functional.cross_entropy(logits, target, reduction="sum"),
+        oracle=lambda logits, target: cross_entropy_by_rows(logits, target, None, CrossEntropy("sum")),
+        name="cross_entropy of no rows",
+        logits=uniform(rng, (0, 3)),
+        target=np.zeros(0, int),
+    )
+
+
+# The rest
+
+
+@cases_of(Dropout)
+def dropout_cases(rng: np.random.Generator) -> Cases:
+    for p in 0.25, 0.5, 1.0:
+        for x_shape in SHAPES:
+            yield Case(
+                Dropout(p),
+                oracle=lambda x, mask, p=p: np.where(mask, x / (1 - p), 0) if p < 1 else np.zeros_like(x),
+                x=uniform(rng, x_shape),
+                mask=np.asarray(rng.uniform(size=x_shape) >= p),
+            )
+
+
+@cases_of(Linear)
+def linear_cases(rng: np.random.Generator) -> Cases:
+    for x_shape, weight_shape in (
+        ((3, 4), (2, 4)),
+        ((4,), (2, 4)),
+        ((2, 3, 4), (2, 4)),
+        ((3, 3), (3, 3)),
+        ((0, 4), (2, 4)),
+        ((2, 0), (3, 0)),
+        ((2, 3), (0, 3)),
+    ):
+        x, weight, bias = uniform(rng, x_shape), uniform(rng, weight_shape), uniform(rng, weight_shape[:1])
+        yield Case(Linear(), oracle=lambda x, weight, bias: x @ weight.T + bias, x=x, weight=weight, bias=bias)
+        yield Case(functional.linear, oracle=lambda x, weight: x @ weight.T, x=x, weight=weight)
+
+
+@cases_of(LogSoftmax)
+def log_softmax_cases(rng: np.random.Generator) -> Cases:
+    for x_shape, axis in ((3, 4), 1), ((3, 4), 0), ((2, 3, 4), -2), ((4,), 0), ((3, 1), 1), ((0, 3), 1):
+        yield Case(
+            LogSoftmax(axis),
+            oracle=lambda x, axis=axis: np.log(np.exp(x) / np.sum(np.exp(x), axis=axis, keepdims=True)),
+            x=uniform(rng, x_shape),
+        )
+    large = np.array([1000.0, 0.0])
+    yield Case(LogSoftmax(0), oracle=lambda x: np.array([0.0, -1000.0], x.dtype), name="log_softmax of [1000, 0]", x=large)
+
+
+@cases_of(Sigmoid)
+def sigmoid_cases(rng: np.random.Generator) -> Cases:
+    for x_shape in SHAPES:
+        yield Case(Sigmoid(), oracle=lambda x: 1 / (1 + np.exp(-x)), x=uniform(rng, x_shape))
+    yield Case(Sigmoid(), oracle=lambda x: 1 / (1 + np.exp(-x)), name="sigmoid of zeros", x=np.zeros((2, 3)))
+    yield Case(Sigmoid(), oracle=lambda x: np.where(x > 0, 1.0, 0.0).astype(x.dtype), name="sigmoid of +-800", x=np.array([800.0, -800.0]))

@@ -1,0 +1,260 @@
+"""Is a gradient right? It is compared with differences of the function itself, in float64 or in extended precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..engine.modes import enable_grad, no_grad
+from ..engine.tensor import Tensor, grad, wrap
+from ..errors import DTypeError, GradientCheckError, GraphError
+
+TOLERANCES = {"differences": (1e-6, 1e-8), "extended": (1e-10, 1e-12)}
+"""rtol and atol for each reference, if none are given."""
+
+MOST_ELEMENTS = 256
+"""An input with more elements is checked at this many of them, drawn, and along one direction that moves them all."""
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """One derivative that was checked.
+
+    input     which input moved, in words.
+    index     which element of it; None if all moved, along a drawn direction.
+    computed  what the rules give.
+    expected  what the reference gives.
+    """
+
+    input: str
+    index: tuple[int, ...] | None
+    computed: float
+    expected: float
+
+    def __str__(self) -> str:
+        where = "along a direction that moves all elements" if self.index is None else f"at index {self.index}"
+        return f"{self.input} {where}: the rules give {self.computed:.12g}, the reference {self.expected:.12g}"
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """What gradcheck found; it is true if the gradient is right."""
+
+    order: int
+    reference: str
+    rtol: float
+    atol: float
+    derivatives: tuple[Derivative, ...]
+
+    @property
+    def wrong(self) -> tuple[Derivative, ...]:
+        """The derivatives that are out of tolerance."""
+        return tuple(derivative for derivative in self.derivatives if not self._excess(derivative) <= 1)
+
+    @property
+    def worst(self) -> Derivative | None:
+        """The derivative that is furthest off; None if no input has an element."""
+        return max(self.derivatives, key=self._excess, default=None)
+
+    def _excess(self, derivative: Derivative) -> float:
+        """How often the error has room in the tolerance."""
+        excess = abs(derivative.computed - derivative.expected) / (self.atol + self.rtol * abs(derivative.expected))
+        return np.inf if np.isnan(excess) else excess
+
+    def __bool__(self) -> bool:
+        return not self.wrong
+
+    def __str__(self) -> str:
+        kind = {1: "gradient", 2: "gradient of the gradient"}.get(self.order, f"derivative of order {self.order}")
+        text = (
+            f"gradcheck: the {kind} is {'right' if self else 'wrong'}: {len(self.wrong)} of {len(self.derivatives)} derivatives are "
+            f"out of tolerance (rtol {self.rtol:g}, atol {self.atol:g}, reference {self.reference!r})"
+        )
+        return text if self.worst is None else f"{text}; the furthest off is that of {self.worst}"
+
+
+def gradcheck(
+    function: Callable[..., Tensor | Sequence[Tensor]],
+    inputs: Tensor | Sequence[Any],
+    *,
+    order: int = 1,
+    reference: str = "differences",
+    eps: float = 1e-4,
+    rtol: float | None = None,
+    atol: float | None = None,
+    generator: np.random.Generator | None = None,
+    raise_exception: bool = True,
+) -> GradientCheck:
+    """Check the gradient of a function against differences, for each element of each input that requires grad.
+
+        L(x) = sum(v * function(x))    dL/dx[i] = (4 D(h / 2) - D(h)) / 3    D(h) = (L(x + h e[i]) - L(x - h e[i])) / (2 h)
+
+    v is drawn once, so that no mistake cancels in the sum. The error of the differences is of the order h**4.
+    Order 2 checks the function (x, v) -> dL/dx in the same way, with respect to x and to v, and order 3 checks the gradient of that
+    one. They take differences of the gradient as a training step computes it, by the hand-written backward of a fused op, and
+    compare them with what went through its composed twin.
+
+    Parameters
+        function         takes Tensors, returns a Tensor or a tuple of them, and the same value each time.
+        inputs           Tensors, of float64 where they require grad. The others, and what is no Tensor, are constants.
+        order            which derivative is checked: 1, 2, 3 ...
+        reference        "differences" takes them in float64; "extended" in longdouble, which shows errors of float64's own size.
+        eps              h is eps * max(1, abs(x[i])); make it smaller near a kink.
+        rtol, atol       the tolerance is atol + rtol * abs(expected); 1e-8 and 1e-6, and 1e-12 and 1e-10 for "extended".
+        generator        draws v; by default the same v each time.
+        raise_exception  raise an error if the gradient is wrong, or only return what was found.
+    Returns a GradientCheck, which is true if the gradient is right, and knows the worst element and both numbers there.
+    The inputs, and their grad, stay as they are.
+    Raises GradientCheckError if the gradient is wrong, or the function gives another value each time; GraphError if no input
+    requires grad; DTypeError for an input or an output of another dtype; NotImplementedError for "extended" on a machine whose
+    longdouble is no wider than float64.
+    Source  Richardson (1911), The approximate arithmetical solution by finite differences of physical problems.
+
+    >>> import tinygrad_edu as tg
+    >>> x = tg.tensor([1.0, 2.0], dtype="float64", requires_grad=True, name="x")
+    >>> bool(gradcheck(tg.exp, x, order=2))
+    True
+    >>> def forgetful(x):
+    ...     return x * x.detach()
+    >>> gradcheck(forgetful, x)                     # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    tinygrad_edu.errors.GradientCheckError: gradcheck: the gradient is wrong: 2 of 2 derivatives are out of tolerance ...
+    """
+    if reference not in TOLERANCES:
+        raise ValueError(f"gradcheck: reference is {reference!r}; it needs to be 'differences' or 'extended'")
+    if not isinstance(order, int) or order < 1:
+        raise ValueError(f"gradcheck: order is {order!r}; it needs to be 1, 2, 3 ...")
+    if reference == "extended" and np.finfo(np.longdouble).nmant <= np.finfo(np.float64).nmant:
+        raise NotImplementedError(
+            "gradcheck: reference='extended' computes in longdouble, and on this machine that is no wider than float64; "
+            "use reference='differences'"
+        )
+    generator = np.random.default_rng(0) if generator is None else generator
+    values, wanted, names = _opened(inputs)
+    _check_deterministic(function, values)
+    for level in range(1, order + 1):
+        vs = [np.asarray(generator.standard_normal(output.shape)) for output in _evaluated(function, values)]
+        gradient = _gradient_of(function, wanted)
+        if level < order:
+            function, values = gradient, [*values, *vs]
+            wanted = [*wanted, *[True] * len(vs)]
+            names = [*names, *(f"dL/d(output {j}) of order {level}" for j in range(len(vs)))]
+    computed = iter(_evaluated(gradient, [*values, *vs]))
+    if reference == "extended":
+        values = [value.astype(np.longdouble) if _is_real(value) else value for value in values]
+    derivatives = []
+    for i, name in enumerate(names):
+        if wanted[i]:
+            found = next(computed)
+            for index, direction in _directions(values[i], generator):
+                h = eps if index is None else eps * max(1.0, abs(values[i][index]))
+                expected = _difference(function, values, i, h, direction, vs)
+                derivatives.append(Derivative(name, index, float(np.sum(found * direction)), float(expected)))
+    default_rtol, default_atol = TOLERANCES[reference]
+    result = GradientCheck(
+        order, reference, default_rtol if rtol is None else rtol, default_atol if atol is None else atol, tuple(derivatives)
+    )
+    if raise_exception and not result:
+        raise GradientCheckError(str(result))
+    return result
+
+
+def _opened(inputs: Any) -> tuple[list[Any], list[bool], list[str]]:
+    """The values of the inputs, copied; whether the gradient of each is wanted; and what to call it."""
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    wanted = [isinstance(x, Tensor) and x.requires_grad for x in inputs]
+    names = [f"input {i}" + (f" ({x.name!r})" if isinstance(x, Tensor) and x.name else "") for i, x in enumerate(inputs)]
+    if not any(wanted):
+        raise GraphError("gradcheck: no input requires grad, so there is no gradient to check; make one with requires_grad=True")
+    for x, name, is_wanted in zip(inputs, names, wanted):
+        if is_wanted and x.dtype != np.float64:
+            raise DTypeError(
+                f"gradcheck: {name} has dtype {x.dtype}; only float64 is precise enough for differences: use x.astype('float64')"
+            )
+    return [x.numpy().copy() if isinstance(x, Tensor) else x for x in inputs], wanted, names
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def _check_deterministic(function: Callable, values: list[Any]) -> None:
+    for i, (first, second) in enumerate(zip(_evaluated(function, values), _evaluated(function, values), strict=True)):
+        if not np.array_equal(first, second, equal_nan=True):
+            raise GradientCheckError(
+                f"gradcheck: output {i} of the function has another value each time, so differences mean nothing; "
+                f"draw what is random before, and give it as an input"
+            )
+
+
+def _gradient_of(function: Callable, wanted: list[bool]) -> Callable[..., tuple[Tensor, ...]]:
+    """The function (x..., v...) -> dL/dx... of L = sum(v * function(x...)); it can be differentiated in turn."""
+
+    def gradient(*tensors: Any) -> tuple[Tensor, ...]:
+        inputs, vs = tensors[: len(wanted)], tensors[len(wanted) :]
+        records = any(isinstance(x, Tensor) and x.requires_grad for x in tensors)
+        with enable_grad():
+            inputs = tuple(x.detach().requires_grad_() if w and not x.requires_grad else x for x, w in zip(inputs, wanted))
+            outputs = _outputs_of(function(*inputs))
+        targets = [x for x, w in zip(inputs, wanted) if w]
+        used = [(output, v) for output, v in zip(outputs, vs, strict=True) if output.requires_grad]
+        found: Sequence[Tensor | None] = [None] * len(targets)
+        if used:
+            outputs, vs = zip(*used)
+            found = grad(outputs, targets, vs, create_graph=records, allow_unused=True)
+        return tuple(wrap(np.zeros_like(x.numpy())) if g is None else g for g, x in zip(found, targets))
+
+    return gradient
+
+
+def _outputs_of(result: Any) -> tuple[Tensor, ...]:
+    outputs = tuple(result) if isinstance(result, (tuple, list)) else (result,)
+    for i, output in enumerate(outputs):
+        if not isinstance(output, Tensor):
+            raise DTypeError(f"gradcheck: output {i} of the function is {type(output).__name__}; it needs to be a Tensor")
+    return outputs
+
+
+def _evaluated(function: Callable, values: list[Any]) -> list[np.ndarray]:
+    """The outputs of the function at values, as arrays."""
+    dtype = np.result_type(*[value.dtype for value in values if _is_real(value)])
+    with no_grad():
+        outputs = _outputs_of(function(*[Tensor(value) if isinstance(value, np.ndarray) else value for value in values]))
+    for i, output in enumerate(outputs):
+        if output.dtype != dtype:
+            raise DTypeError(
+                f"gradcheck: output {i} of the function has dtype {output.dtype}, and its inputs have {dtype}; for differences to be "
+                f"precise it needs to compute in the dtype of its inputs"
+            )
+    return [output.numpy() for output in outputs]
+
+
+def _directions(value: np.ndarray, generator: np.random.Generator) -> Iterator[tuple[tuple[int, ...] | None, np.ndarray]]:
+    """The directions along which an input is moved, each with the index of the one element that moves."""
+    positions = np.arange(value.size)
+    if value.size > MOST_ELEMENTS:
+        yield None, generator.standard_normal(value.shape)
+        positions = generator.choice(positions, MOST_ELEMENTS, replace=False)
+    for position in positions:
+        index = tuple(int(i) for i in np.unravel_index(position, value.shape))
+        direction = np.zeros_like(value)
+        direction[index] = 1
+        yield index, direction
+
+
+def _difference(function: Callable, values: list[Any], i: int, h: float, direction: np.ndarray, vs: list[np.ndarray]) -> Any:
+    """The derivative of sum(v * function) along a direction of input i, by central differences with the steps h and h / 2."""
+
+    def outputs_at(step: float) -> list[np.ndarray]:
+        return _evaluated(function, [*values[:i], np.asarray(values[i] + step * direction), *values[i + 1 :]])
+
+    def central(h: float) -> Any:
+        pairs = zip(outputs_at(h), outputs_at(-h))
+        # Outputs are subtracted before they are summed, so that those which stay the same leave no rounding.
+        return sum(np.sum(v * (up - down)) for v, (up, down) in zip(vs, pairs)) / (2 * h)
+
+    with np.errstate(all="ignore"):                 # a function that ends in NaN is reported as a wrong gradient
+        return (4 * central(h / 2) - central(h)) / 3
