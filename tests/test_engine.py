@@ -114,6 +114,19 @@ def test_gradients_share_no_memory_with_each_other_or_with_what_went_in():
     assert y.grad.tolist() == [1.0, 1.0] and start.tolist() == [1.0, 1.0]
 
 
+def test_gradients_that_are_recorded_share_no_memory_either():
+    x, y, start = leaf(1.0, 2.0), leaf(3.0, 4.0), tg.tensor(np.ones(2))
+    (x + y).backward(start, create_graph=True)
+    with tg.no_grad():
+        x.grad *= 0.5
+    assert y.grad.tolist() == start.tolist() == [1.0, 1.0]
+    z = leaf(1.0, 2.0)
+    z.sum().backward(create_graph=True)
+    with tg.no_grad():
+        z.grad *= 0.5
+    assert z.grad.tolist() == [0.5, 0.5]
+
+
 def test_a_leaf_may_be_its_own_output():
     x = leaf(1.0, 2.0)
     start = np.array([5.0, 6.0])
@@ -526,7 +539,7 @@ def test_composed_runs_the_twins():
 
 def test_a_constant_operand_keeps_itself_and_not_the_other():
     x, c = leaf(1.0, 2.0), tg.tensor(np.array([3.0, 4.0]))
-    kept = [value for value in kept_values((x * c).node)]
+    kept = list(kept_values((x * c).node))
     assert len(kept) == 1 and kept[0] is c.data
 
 

@@ -11,7 +11,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 ORDER = [{"cli", "examples"}, {"viz", "comparison", "testing", "data"}, {"optim", "nn"}, {"func", "fused"}, {"ops"}, {"engine"}, {"errors"}]
 """The rooms of the house. Each may import from those after it; two of one level may not import each other."""
 
-ENGINE_ORDER = [{"op"}, {"tensor"}, {"backward"}, {"modes", "changes"}, {"node"}]
+ENGINE_ORDER = [{"op"}, {"recording", "definition"}, {"tensor"}, {"backward"}, {"modes", "changes"}, {"node"}]
 
 USERS = {"cli", "examples"}
 """The rooms that use the library as anyone does: import tinygrad_edu as tg."""

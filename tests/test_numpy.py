@@ -133,7 +133,8 @@ INDICES = [
     0, -1, slice(None), slice(None, None, -1), slice(5, 0, -2), ..., None, (), (0, 1), (0, ..., None), (slice(1, None), None, 0),
     np.array([0, 0, 1]), [1, 0], np.array([[0, 1], [1, 1]]), (np.array([0, 1]), np.array([2, 2])), (slice(None), [0, 0, 2]),
     (np.array([0, 1]), slice(None, 2)), (..., np.array([1, 2])), (np.array([1]), None, np.array([2])), ([0, 1], slice(None), None),
-    A > 0, (A > 0)[:, 0], (slice(None), B > 1), (np.array([True, False]), 1), np.int64(1), (np.uint8(1), 0), np.array(1), True, False, [], np.zeros((0,), int),
+    A > 0, (A > 0)[:, 0], (slice(None), B > 1), (np.array([True, False]), 1), np.int64(1), (np.uint8(1), 0), np.array(1), True, False,
+    [], np.zeros((0,), int),
     (np.array([[0], [1]]), np.array([0, 2])), (slice(None, None, 2), np.array([-1, -1])),
 ]
 

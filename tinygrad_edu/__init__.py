@@ -31,8 +31,6 @@ from .ops.creation import (
 )
 from .ops.elementwise import (
     abs_ as abs,
-)
-from .ops.elementwise import (
     add,
     astype,
     clip,

@@ -1,1 +1,4 @@
-"""The engine. Read in this order: node, backward, tensor, op, modes; changes guards against values that were changed in place."""
+"""The engine. Read in this order: node, backward, tensor, recording, op, modes.
+
+definition checks an op when its class is made; changes guards against values that were changed in place.
+"""

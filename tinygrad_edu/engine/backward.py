@@ -7,6 +7,7 @@ of each parent, undoes broadcasting, casts to the dtype of the value, sums, and 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,22 +18,24 @@ from .node import Node, ancestors
 
 
 def walk(
-    outputs: Sequence[Node], gradients: Sequence[Any], inputs: Sequence[Node] | None, *, retain_graph: bool, record: bool
+    outputs: list[Node], gradients: Sequence[Any], inputs: Sequence[Node] | None, *, retain_graph: bool, record: bool
 ) -> dict[Node, Any]:
     """The gradients of sum(gradients * outputs) with respect to inputs, or to all leaves if inputs is None, by node.
 
     Arrays go back, or Tensors that record what is done to them if record. A node that retains its gradient is among the result.
     """
-    nodes = ancestors(outputs)
+    targets = set(inputs or ())
     useful = None
-    if inputs is not None:
-        inputs = set(inputs)
-        useful = _between(nodes, inputs)
-        nodes = [node for node in nodes if node in useful]
+    if inputs is None:
+        nodes = ancestors(outputs)
+    else:
+        candidates = ancestors(outputs, oldest=min([node.order for node in targets], default=0))
+        useful = _between(candidates, targets)
+        nodes = [node for node in candidates if node in useful]
     latest_change = changes.latest()
     gathered: dict[Node, Any] = {}
-    ours = set()        # the nodes whose gathered gradient is a sum that was allocated here, so that more can be added into it
-    found = {}
+    ours: set[Node] = set()     # the nodes whose gathered gradient is a sum that was allocated here, so that more can be added into it
+    found: dict[Node, Any] = {}
     for node, g in zip(outputs, gradients, strict=True):
         gathered[node] = gathered[node] + g if node in gathered else g
 
@@ -48,7 +51,7 @@ def walk(
             found[node] = g
             continue
         if useful is not None:
-            if node in inputs:
+            if node in targets:
                 found[node] = g
             parents = tuple([parent if parent in useful else None for parent in parents])
             if not any(parents):
@@ -63,9 +66,10 @@ def walk(
         except Exception as error:
             error.add_note(f"in the backward pass of {describe(node)}, whose gradient has shape {node.shape}")
             raise
-        for parent, c in zip(parents, contributions):
+        for i, parent in enumerate(parents):
             if parent is None:
                 continue
+            c = contributions[i]
             try:
                 if c.shape != parent.shape:
                     c = _sum_to(c, node, parent)
@@ -87,24 +91,31 @@ def walk(
     return found
 
 
-def _between(nodes: list[Node], inputs: set[Node]) -> set[Node]:
-    """Those of nodes, which are sorted newest first, from which some of inputs is reached, and these inputs themselves."""
+def _between(nodes: list[Node], targets: set[Node]) -> set[Node]:
+    """Those of nodes, which are sorted newest first, from which some of targets is reached, and these targets themselves."""
     useful: set[Node] = set()
     for node in reversed(nodes):
-        if node in inputs or not useful.isdisjoint(node.parents):
+        if node in targets or not useful.isdisjoint(node.parents):
             useful.add(node)
     return useful
 
 
 def _sum_to(c: Any, node: Node, parent: Node) -> Any:
     """Undo broadcasting: sum the gradient c over the axes along which parent was repeated."""
-    shape = parent.shape
-    extra = len(c.shape) - len(shape)
-    fits = extra >= 0 and all(n in (1, m) for n, m in zip(shape, c.shape[extra:], strict=True))
-    if not (fits and node.op.broadcasts):
-        raise ShapeError(_wrong_gradient(node, parent, f"shape {c.shape}", f"shape {shape}"))
-    repeated = tuple(i for i, m in enumerate(c.shape) if i < extra or (shape[i - extra] == 1 and m != 1))
-    return c.sum(axis=repeated).reshape(shape)
+    repeated = _repeated(parent.shape, c.shape)
+    if repeated is None or not node.op.broadcasts:
+        raise ShapeError(_wrong_gradient(node, parent, f"shape {c.shape}", f"shape {parent.shape}"))
+    c = c.sum(axis=repeated)
+    return c if c.shape == parent.shape else c.reshape(parent.shape)
+
+
+@lru_cache(maxsize=4096)
+def _repeated(shape: tuple[int, ...], to: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The axes along which broadcasting repeats an array of shape to make it one of shape to; None if it does not."""
+    extra = len(to) - len(shape)
+    if extra < 0 or any(n not in (1, m) for n, m in zip(shape, to[extra:])):
+        return None
+    return tuple(i for i, m in enumerate(to) if i < extra or (shape[i - extra] == 1 and m != 1))
 
 
 def _cast(c: Any, node: Node, parent: Node) -> Any:

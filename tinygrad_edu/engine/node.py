@@ -11,8 +11,6 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .op import Op
-
 clock = count(1).__next__
 """The next moment. Nodes take one when they are made and in-place changes when they happen, so any two can be put in order."""
 
@@ -33,9 +31,9 @@ class Node:
 
     __slots__ = ("__dict__", "__weakref__", "dtype", "hooks", "kept", "op", "order", "parents", "shape")
 
-    op: Op | None
+    op: Any
     parents: tuple[Node | None, ...]
-    kept: tuple[tuple[Any, ...], ...] | None
+    kept: Any
     shape: tuple[int, ...]
     dtype: np.dtype
     order: int
@@ -71,16 +69,21 @@ def leaf_node(shape: tuple[int, ...], dtype: np.dtype, name: str | None = None) 
     return node
 
 
-def ancestors(roots: list[Node]) -> list[Node]:
-    """Every node from which the roots were computed, and the roots, newest first: an order in which users precede what they use."""
-    seen = set(roots)
-    stack = list(seen)
-    while stack:
-        for parent in stack.pop().parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    return sorted(seen, key=_order, reverse=True)
+def ancestors(roots: list[Node], oldest: int = 0) -> list[Node]:
+    """Every node from which the roots were computed, and the roots, newest first: an order in which users precede what they use.
+
+    What only nodes up to the moment oldest were computed from is left out.
+    """
+    nodes: list[Any] = list(set(roots))
+    seen: set[Any] = {None, *nodes}     # None stands for a parent that needs no gradient
+    for node in nodes:                  # which grows on the way
+        if node.order > oldest:
+            for parent in node.parents:
+                if parent not in seen:
+                    seen.add(parent)
+                    nodes.append(parent)
+    nodes.sort(key=_order, reverse=True)
+    return nodes
 
 
 _order = attrgetter("order")

@@ -1,0 +1,246 @@
+"""The command line and the demo, as a user runs them: what they print, the files that they write, and the exit status."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu.cli import PROBLEMS, main
+from tinygrad_edu.examples import demo
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+
+
+def run(*arguments, cwd):
+    """python -m tinygrad_edu in a process of its own."""
+    command = [sys.executable, "-m", "tinygrad_edu", *arguments]
+    return subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+
+
+def status_of(*arguments):
+    """The exit status of a command that runs in this process."""
+    try:
+        return main(arguments)
+    except SystemExit as end:
+        return end.code
+
+
+# tinygrad-edu compare
+
+
+def test_compare_prints_the_report(tmp_path):
+    finished = run("compare", "batch_norm", "--shape", "16,3", "--dtype", "float64", cwd=tmp_path)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    lines = finished.stdout.splitlines()
+    assert lines[0] == "BatchNorm(axes=(0,), eps=1e-05): fused against composed"
+    assert lines[1] == "inputs     x (16, 3) float64, gamma (1, 3) float64, beta (1, 3) float64"
+    assert [line.split()[0] for line in lines if line.startswith(("out", "dL/"))] == ["out", "dL/dx", "dL/dgamma", "dL/dbeta"]
+    assert lines[-1].startswith("The hand-written gradient of BatchNorm is right; it takes ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("op", PROBLEMS)
+def test_every_op_can_be_compared(op, dtype, capsys):
+    assert status_of("compare", op, "--dtype", dtype, "--shape", "12,5") == 0
+    assert f"(12, 5) {dtype}" in capsys.readouterr().out
+
+
+def test_other_axes_and_the_default_shape(capsys):
+    assert status_of("compare", "batch_norm", "--shape", "4,3,2,5") == 0
+    assert "BatchNorm(axes=(0, 2, 3), eps=1e-05)" in capsys.readouterr().out
+    assert status_of("compare", "sigmoid") == 0
+    assert "x (128, 64) float32" in capsys.readouterr().out
+
+
+def test_a_comparison_that_fails_has_status_1(capsys):
+    assert status_of("compare", "batch_norm", "--rtol", "0", "--atol", "1e-12") == 1
+    assert "Neither BatchNorm nor its twin keeps its digits" in capsys.readouterr().out
+    assert status_of("compare", "batch_norm", "--rtol", "0", "--atol", "1") == 0
+
+
+def test_the_seed_decides_the_inputs(capsys):
+    def values(seed):
+        status_of("compare", "sigmoid", "--seed", seed)
+        return capsys.readouterr().out.split("forward")[0]
+
+    assert values("3") == values("3") != values("4")
+
+
+# Mistakes of the user
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "the following arguments are required: command"),
+        (["draw"], "invalid choice: 'draw'"),
+        (["compare"], "the following arguments are required: op"),
+        (["compare", "layer_cake"], "argument op: invalid choice: 'layer_cake'"),
+        (["compare", "sigmoid", "--shape", "3x4"], "argument --shape: '3x4' is no shape; write whole numbers from 1 on, like 128,64"),
+        (["compare", "sigmoid", "--shape", "3,0"], "argument --shape: '3,0' is no shape"),
+        (["compare", "sigmoid", "--dtype", "int8"], "argument --dtype: invalid choice: 'int8'"),
+        (["compare", "sigmoid", "--rtol", "-1"], "argument --rtol: '-1' is not a number from 0 on"),
+        (["compare", "sigmoid", "--atol", "small"], "argument --atol: 'small' is not a number from 0 on"),
+        (["compare", "sigmoid", "--seed", "x"], "argument --seed: 'x' is not a whole number from 0 on"),
+        (["compare", "batch_norm", "--shape", "1,64"], "compare batch_norm --shape 1,64: that is one value for each channel"),
+        (["compare", "batch_norm", "--shape", "64"], "compare batch_norm --shape 64: batch norm needs at least two axes: batch, channel"),
+        (["compare", "cross_entropy", "--shape", "2,3,4"], "compare cross_entropy --shape 2,3,4: cross entropy needs two axes"),
+        (["compare", "sigmoid", "--shape", "999999999999,999999999999"], "--shape 999999999999,999999999999: "),
+        (["compare", "sigmoid", "--shape", "9999999,9999999"], "not enough memory: "),
+        (["demo", "--epochs", "0"], "argument --epochs: '0' is not a whole number from 1 on"),
+        (["demo", "--epochs"], "argument --epochs: expected one argument"),
+        (["demo", "--output", __file__], f"{__file__}: File exists"),
+        (["demo", "--output", f"{__file__}/folder"], f"{__file__}/folder: Not a directory"),
+        (["demo", "--colour"], "unrecognized arguments: --colour"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(arguments, said, capsys):
+    assert status_of(*arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("tinygrad-edu") and said in err
+    assert err.endswith("--help says what there is\n") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("command", "said"), [([], "demo"), (["demo"], "--epochs N"), (["compare"], "--shape N,N")])
+def test_help(command, said, capsys):
+    assert status_of(*command, "--help") == 0
+    assert said in capsys.readouterr().out
+
+
+def test_version(tmp_path, capsys):
+    finished = run("--version", cwd=tmp_path)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, f"tinygrad-edu {tg.__version__}\n", "")
+    assert status_of("--version") == 0
+    assert capsys.readouterr().out == finished.stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    command = [sys.executable, "-m", "tinygrad_edu", "compare", "sigmoid"]
+    with subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+# tinygrad-edu demo
+
+
+def files_named(out):
+    """The files that the demo names at its end."""
+    return [Path(line.strip()) for line in out.split("The files:\n")[1].splitlines()]
+
+
+def test_the_demo_learns_compares_and_draws(tmp_path):
+    finished = run("demo", "--epochs", "2", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    out = finished.stdout
+    accuracy = float(re.search(r"^test accuracy (\d+\.\d) %$", out, re.MULTILINE)[1])
+    classes = re.findall(r"^    digit (\d) +(\d+\.\d) % +(\d+) of (\d+)$", out, re.MULTILINE)
+    assert [int(label) for label, *_ in classes] == list(range(10))
+    hits, total = (sum(int(found[i]) for found in classes) for i in (2, 3))
+    assert total == 359 and accuracy == round(100 * hits / total, 1) > 80
+    assert all(float(share) == round(100 * int(right) / int(of), 1) for _, share, right, of in classes)
+    assert "2/2" in finished.stderr and "accuracy" in finished.stderr           # the progress bar
+
+    names = ["training.png", "batch_norm.txt", "graph_fused.svg", "graph_composed.svg"]
+    assert files_named(out) == [Path("demo-output") / name for name in names]
+    folder = tmp_path / "demo-output"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    assert (folder / "training.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    table = (folder / "batch_norm.txt").read_text()
+    assert table in out and "x (128, 256) float32, gamma (256,) float32, beta (256,) float32" in table
+    assert table.splitlines()[-1].startswith("The hand-written gradient of BatchNorm is right; ")
+    fused, composed = (" ".join(ElementTree.parse(folder / name).getroot().itertext()) for name in names[2:])
+    assert "BatchNorm(axes=(0,)" in fused and "Sqrt" not in fused
+    assert "BatchNorm(axes=(0,)" not in composed and "Sqrt" in composed
+
+
+def test_the_demo_without_any_extra(tmp_path):
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(['sklearn', 'matplotlib', 'tqdm', 'pygraphviz', 'mpmath'])); "
+        "from tinygrad_edu.cli import main; sys.exit(main(['demo', '--epochs', '12', '--output', 'deep/folder']))"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env={**ENVIRONMENT, "PATH": ""}, capture_output=True, text=True, timeout=120
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
+    out = finished.stdout
+    for extra in ("data", "plot", "viz"):
+        assert out.count(f'pip install "tinygrad_edu[{extra}]"') == 1
+    assert re.findall(r"^    epoch (\d+) of 12: loss \d\.\d{3}, accuracy \d+\.\d %$", out, re.MULTILINE) == ["2", "4", "6", "8", "10", "12"]
+    assert re.search(r"^test accuracy \d+\.\d %$", out, re.MULTILINE)
+    assert re.findall(r"^    arm (\d) .* of 40$", out, re.MULTILINE) == ["0", "1", "2"]
+    assert files_named(out) == [Path("deep/folder", name) for name in ("batch_norm.txt", "graph_fused.dot", "graph_composed.dot")]
+    assert sorted(path.name for path in (tmp_path / "deep/folder").iterdir()) == ["batch_norm.txt", "graph_composed.dot", "graph_fused.dot"]
+    assert (tmp_path / "deep/folder/graph_fused.dot").read_text().startswith("digraph")
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A demo on few samples, which takes no time."""
+    rng = np.random.default_rng(3)
+    data = tg.data.TensorDataset(rng.random((128, 64)).astype(np.float32), np.arange(128) % 10)
+    monkeypatch.setattr(tg.data, "digits", lambda: (data, data))
+
+
+@pytest.mark.parametrize(
+    ("module", "said", "files"),
+    [
+        ("matplotlib", 'pip install "tinygrad_edu[plot]"', ["batch_norm.txt", "graph_composed.svg", "graph_fused.svg"]),
+        ("tqdm", "epoch 1 of 1: loss ", ["batch_norm.txt", "graph_composed.svg", "graph_fused.svg", "training.png"]),
+        ("pygraphviz", 'pip install "tinygrad_edu[viz]"', ["batch_norm.txt", "graph_composed.dot", "graph_fused.dot", "training.png"]),
+    ],
+)
+def test_the_demo_without_one_extra(small, module, said, files, tmp_path, monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.split(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setenv("PATH", "")
+    made = demo.run(tmp_path, epochs=1)
+    assert said in capsys.readouterr().out
+    assert sorted(path.name for path in made) == sorted(path.name for path in tmp_path.iterdir()) == files
+
+
+def test_the_same_seed_gives_the_same_network(small, tmp_path, capsys):
+    def learned(seed):
+        demo.run(tmp_path, epochs=1, seed=seed)
+        report = (tmp_path / "batch_norm.txt").read_text()
+        return capsys.readouterr().out.split("2. ")[0], report.split("forward")[0]
+
+    assert learned(1) == learned(1) != learned(2)
+
+
+def test_a_file_is_there_wholly_or_not_at_all(tmp_path):
+    def fail(path):
+        path.write_text("half")
+        raise OSError("no space left")
+
+    path = tmp_path / "report.txt"
+    path.write_text("old")
+    with pytest.raises(OSError, match="no space left"):
+        demo._written(path, fail)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.txt"] and path.read_text() == "old"
+    assert demo._written(path, lambda file: file.write_text("new")) == path
+    assert [path.name for path in tmp_path.iterdir()] == ["report.txt"] and path.read_text() == "new"
+
+
+def test_an_interrupt_ends_with_one_line(tmp_path):
+    command = [sys.executable, "-m", "tinygrad_edu", "demo", "--epochs", "100000"]
+    with subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("1. Learn 1,438 handwritten digits")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "tinygrad-edu: interrupted"
+    assert "Traceback" not in err
+    assert list((tmp_path / "demo-output").iterdir()) == []

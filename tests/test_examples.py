@@ -1,0 +1,73 @@
+"""The examples learn what they say, print what they say, and are the same each time."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu.examples import digits
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def images():
+    """The digits: training and test set."""
+    pytest.importorskip("sklearn")
+    return tg.data.digits()
+
+
+def test_the_digits_example_reaches_97_percent_and_prints_it_by_class(images):
+    program = [sys.executable, "-m", "tinygrad_edu.examples.digits"]
+    lines = subprocess.run(program, cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    assert [line.split(":")[0] for line in lines[:3]] == ["epoch 10", "epoch 20", "epoch 30"]
+    total = re.fullmatch(r"test accuracy (\d+\.\d) %", lines[3])
+    assert total and 97 <= float(total[1]) <= 100
+    classes = [re.fullmatch(r" +(\d): (\d+\.\d) %", line) for line in lines[4:]]
+    assert [int(match[1]) for match in classes] == list(range(10))
+    labels = images[1].tensors[1].data
+    mean = np.average([float(match[2]) for match in classes], weights=np.bincount(labels))
+    assert mean == pytest.approx(float(total[1]), abs=0.1)
+
+
+def test_the_digits_example_is_the_same_for_the_same_seed(images):
+    histories = []
+    for seed in (1, 1, 2):
+        tg.manual_seed(seed)
+        histories.append(list(digits.learn(digits.Network(), *images, epochs=3)))
+    first, again, other = histories
+    assert first == again != other
+    losses, accuracies = zip(*first, strict=True)
+    assert losses[0] > losses[1] > losses[2] and accuracies[2] > 0.9
+
+
+def test_the_digits_example_learns_the_same_on_its_twins(images):
+    train = tg.data.TensorDataset(*(tensor[:300] for tensor in images[0].tensors))
+    histories = []
+    for mode in (tg.enable_grad, tg.composed):
+        tg.manual_seed(1)
+        with mode():
+            histories.append([loss for loss, _ in digits.learn(digits.Network(hidden=32), train, images[1], epochs=3)])
+    np.testing.assert_allclose(*histories, rtol=1e-4)
+
+
+def test_the_digits_network_learns_other_classes_too():
+    tg.manual_seed(0)
+    train, test = tg.data.spiral()
+    network = digits.Network(inputs=2, classes=3)
+    accuracy = [accuracy for _, accuracy in digits.learn(network, train, test)][-1]
+    assert accuracy > 0.9
+
+
+def test_correct_says_it_of_each_sample_without_recording():
+    network = digits.Network(inputs=2, classes=2)
+    with tg.no_grad():
+        network.scores.weight[...] = 0
+        network.scores.bias[...] = [0, 1]
+    hits = digits.correct(network, tg.data.TensorDataset(np.zeros((3, 2), np.float32), np.array([1, 0, 1])))
+    assert hits.tolist() == [True, False, True] and not hits.requires_grad and not network.training
+    assert network.norm.num_batches_tracked.item() == 0

@@ -1,0 +1,155 @@
+"""What is checked, and what is made, when the class of an op is made: once for each class, so that recording and walking need not."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import DefinitionError
+
+if TYPE_CHECKING:
+    from .op import Fused, Op
+
+
+def define(cls: type[Op]) -> None:
+    """Read forward and the rules of an op class, check that they fit together, and make what recording and walking need."""
+    cls.inputs, cls.variadic = _inputs_of(cls)
+    cls.fields, cls.signature = _fields_of(cls)
+    for name in cls.constants:
+        if name not in cls.inputs:
+            raise DefinitionError(f"{cls.__name__}: constants names {name!r}; the inputs of forward are {', '.join(cls.inputs)}")
+    for name in (rule.removeprefix("grad_") for rule in dir(cls) if rule.startswith("grad_")):
+        if name not in cls.inputs:
+            raise DefinitionError(f"{cls.__name__}: there is a rule grad_{name}, but the inputs of forward are {', '.join(cls.inputs)}")
+    cls.joint = hasattr(cls, "backward")
+    if cls.joint:
+        if not cls.fused:
+            raise DefinitionError(
+                f"{cls.__name__}: only a Fused has a joint backward; write grad_{cls.inputs[0]} and so on, or derive from Fused"
+            )
+        cls.rule_names = (_names_of(cls, "backward"),)
+    else:
+        for name in cls.inputs:
+            if not hasattr(cls, f"grad_{name}") and name not in cls.constants:
+                raise DefinitionError(
+                    f"{cls.__name__}: the input {name} has no rule; write grad_{name}(self, g, ...), or say constants = ({name!r},)"
+                )
+        cls.rule_names = tuple(() if name in cls.constants else _names_of(cls, f"grad_{name}") for name in cls.inputs)
+    if cls.fused:
+        _define_twin(cls)
+    _compile(cls)
+
+
+def _inputs_of(cls: type[Op]) -> tuple[tuple[str, ...], bool]:
+    parameters = list(inspect.signature(cls.forward).parameters.values())[1:]
+    if not parameters:
+        raise DefinitionError(f"{cls.__name__}: forward(self) has no input")
+    for parameter in parameters:
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD) or parameter.default is not parameter.empty:
+            raise DefinitionError(
+                f"{cls.__name__}: forward's parameter {parameter.name} is no input; arrays are arguments without a default, "
+                f"and a setting is a field: {parameter.name}: int = ..."
+            )
+    return tuple(parameter.name for parameter in parameters), parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL
+
+
+def _fields_of(cls: type[Op]) -> tuple[tuple[str, ...], inspect.Signature]:
+    """The settings of an op: the annotated names of its class, in order, those of its bases first."""
+    parameters: dict[str, inspect.Parameter] = {}
+    for base in reversed(cls.__mro__):
+        if isinstance(base, type(cls)) and base.__module__ != cls.__mro__[-2].__module__:      # Op and its kin declare no settings
+            for name, annotation in inspect.get_annotations(base).items():
+                if "ClassVar" not in str(annotation):
+                    default = getattr(cls, name, inspect.Parameter.empty)
+                    parameters[name] = inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+    return tuple(parameters), inspect.Signature(list(parameters.values()))
+
+
+def _names_of(cls: type[Op], rule: str) -> tuple[str, ...]:
+    """What a rule names after g."""
+    names = tuple(inspect.signature(getattr(cls, rule)).parameters)[1:]
+    if not names or names[0] != "g":
+        raise DefinitionError(f"{cls.__name__}.{rule}: the first parameter must be g, the gradient of the output")
+    known = {*cls.inputs, *(f"{name}_shape" for name in cls.inputs), "out"}
+    if cls.variadic:
+        known.add("index")
+    if not cls.fused:
+        for name in names[1:]:
+            if name not in known:
+                raise DefinitionError(
+                    f"{cls.__name__}.{rule} names {name}; a rule may name {', '.join(sorted(known))}. "
+                    f"Only a Fused may keep values of its own"
+                )
+    return names[1:]
+
+
+def _define_twin(cls: type[Op]) -> None:
+    if not hasattr(cls, "composed"):
+        raise DefinitionError(f"{cls.__name__}: a Fused carries its twin: write composed(self, {', '.join(cls.inputs)}) from primitives")
+    twin = tuple(inspect.signature(cls.composed).parameters)[1:]
+    if twin != cls.inputs:
+        raise DefinitionError(
+            f"{cls.__name__}: composed takes {', '.join(twin)} and forward takes {', '.join(cls.inputs)}; they must be the same"
+        )
+    known = {*cls.inputs, *(f"{name}_shape" for name in cls.inputs), "out", "needs"}
+    cls.kept_names = frozenset(name for names in cls.rule_names for name in names if name not in known)
+    cls.twin_needed = cls.joint or bool(cls.kept_names)
+
+
+def _compile(cls: type[Op]) -> None:
+    """Make, from the names in the rules, the functions that gather what a node keeps and that ask the rules for gradients.
+
+    For Multiply, with grad_a(g, b) and grad_b(g, a), these are
+
+        keep[True, True]  lambda a, b, out: ((b,), (a,))
+        pull              lambda self, g, parents, kept: (None if parents[0] is None else self.grad_a(g, kept[0][0]), ...)
+    """
+    if cls.joint:
+        cls.pull = _pull_joint       # type: ignore[assignment]
+    elif cls.variadic:
+        cls.pull = _pull_any         # type: ignore[assignment]
+    else:
+        calls = []
+        for i, (name, names) in enumerate(zip(cls.inputs, cls.rule_names)):
+            arguments = "".join(f", kept[{i}][{j}]" for j in range(len(names)))
+            call = "None" if name in cls.constants else f"self.grad_{name}(g{arguments})"
+            calls.append(call if len(cls.inputs) == 1 else f"None if parents[{i}] is None else {call}")
+        cls.pull = eval(f"lambda self, g, parents, kept: ({', '.join(calls)},)")
+    cls.keep = {}
+    if not (cls.joint or cls.variadic or cls.constants or cls.fused) and len(cls.inputs) <= 2:
+        for needs in itertools.product((True, False), repeat=len(cls.inputs)):
+            kept = [
+                f"({''.join(_expression(n, own) + ', ' for n in names)})" if needed else "()"
+                for needed, own, names in zip(needs, cls.inputs, cls.rule_names)
+            ]
+            cls.keep[needs] = eval(f"lambda {', '.join(cls.inputs)}, out: ({', '.join(kept)},)", {"shape_of": np.shape})
+
+
+def _expression(name: str, own: str) -> str:
+    """How to get what a rule calls name from the inputs and out; own is the input that the rule belongs to."""
+    if name.endswith("_shape"):
+        of = name.removesuffix("_shape")
+        return f"{of}.shape" if of == own else f"shape_of({of})"      # another input may be a Python number
+    return name
+
+
+def _pull_joint(self: Fused, g: Any, parents: tuple, kept: tuple) -> Any:
+    if "needs" in self.rule_names[0]:
+        needs = tuple(parent is not None for parent in parents)
+        values = [needs if name == "needs" else value for name, value in zip(self.rule_names[0], kept[0])]
+        result = self.backward(g, *values)
+    else:
+        result = self.backward(g, *kept[0])
+    if type(result) is not tuple or len(result) != len(parents):
+        raise DefinitionError(
+            f"{self!r}: backward returned {f'{len(result)} values' if type(result) is tuple else type(result).__name__}; it needs "
+            f"to be a tuple with a gradient for each of {', '.join(self.inputs)}"
+        )
+    return result
+
+
+def _pull_any(self: Op, g: Any, parents: tuple, kept: tuple) -> Any:
+    return [None if parent is None else self.rule(i)(g, *kept[i]) for i, parent in enumerate(parents)]

@@ -1,0 +1,249 @@
+"""How an op runs: its forward, and a node for the graph if an input needs a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import DefinitionError, DTypeError, GraphError, ShapeError
+from .modes import is_composing, is_grad_enabled
+from .node import Node, clock
+from .tensor import Tensor, new_array, wrap
+
+if TYPE_CHECKING:
+    from .op import Op
+
+_new = object.__new__
+
+
+def recorder(op: Op) -> Callable[..., Tensor]:
+    """The function that runs op, and makes a node of it if an input needs a gradient.
+
+    One is for a single input and one for two, because they are what every training step is made of; one for all the rest.
+    """
+    if not type(op).keep:
+        return _recorder_of_any(op)
+    return _recorder_of_one(op) if len(op.inputs) == 1 else _recorder_of_two(op)
+
+
+def _recorder_of_one(op: Op) -> Callable[..., Tensor]:
+    forward, keep, view = op.forward, type(op).keep[True,], op.view
+
+    def record(x):
+        if type(x) is Tensor or isinstance(x, Tensor):
+            value = x._data
+            parent = x._node
+        else:
+            value = as_operand(op, x)
+            parent = None
+        try:
+            out = forward(value)
+            shape = out.shape
+        except Exception as error:
+            raise _explained(error, op, (x,))
+        tensor = _new(Tensor)
+        tensor._data = out
+        if view and isinstance(x, Tensor):
+            x._shared = tensor._shared = True
+        if parent is None or not is_grad_enabled():
+            tensor._node = None
+            return tensor
+        tensor._node = node = Node()
+        node.op = op
+        node.parents = (parent,)
+        node.kept = keep(value, out)
+        node.shape = shape
+        node.dtype = out.dtype
+        node.order = clock()
+        node.hooks = None
+        return tensor
+
+    return record
+
+
+def _recorder_of_two(op: Op) -> Callable[..., Tensor]:
+    forward = op.forward
+    keep_first, keep_second, keep_both = (type(op).keep[needs] for needs in ((True, False), (False, True), (True, True)))
+
+    def record(a, b):
+        if type(a) is Tensor or isinstance(a, Tensor):
+            first = a._data
+            parent = a._node
+        else:
+            first = as_operand(op, a, b)
+            parent = None
+        if type(b) is Tensor or isinstance(b, Tensor):
+            second = b._data
+            other = b._node
+        else:
+            second = as_operand(op, b, a)
+            other = None
+        try:
+            out = forward(first, second)
+            shape = out.shape
+        except Exception as error:
+            raise _explained(error, op, (a, b))
+        tensor = _new(Tensor)
+        tensor._data = out
+        if (parent is None and other is None) or not is_grad_enabled():
+            tensor._node = None
+            return tensor
+        tensor._node = node = Node()
+        node.op = op
+        node.parents = (parent, other)
+        node.kept = (keep_first if other is None else keep_second if parent is None else keep_both)(first, second, out)
+        node.shape = shape
+        node.dtype = out.dtype
+        node.order = clock()
+        node.hooks = None
+        return tensor
+
+    return record
+
+
+def _recorder_of_any(op: Op) -> Callable[..., Tensor]:
+    cls = type(op)
+    fused = op.fused
+    constant = [name in op.constants for name in op.inputs]
+
+    def record(*operands):
+        if fused and is_composing():
+            return op.composed(*[as_tensor(op, operand) for operand in operands])
+        if len(operands) != len(op.inputs) and not (op.variadic and len(operands) >= len(op.inputs) - 1):
+            raise TypeError(f"{op!r} takes the inputs {', '.join(op.inputs)}; it got {len(operands)}")
+        recording = is_grad_enabled()
+        array = next((operand for operand in operands if isinstance(operand, (Tensor, np.ndarray))), None)
+        values, parents = [], []
+        for i, operand in enumerate(operands):
+            if isinstance(operand, Tensor):
+                values.append(operand._data)
+                parent = operand._node if recording else None
+                if parent is not None and i < len(constant) and constant[i]:
+                    raise GraphError(
+                        f"{op!r}: {op.inputs[i]} is a constant of this op and has no gradient, but the tensor given "
+                        f"(shape {operand.shape}) requires grad; give {op.inputs[i]}.detach()"
+                    )
+                parents.append(parent)
+            else:
+                values.append(operand if operand is None else as_operand(op, operand, array))
+                parents.append(None)
+        extra = _NOTHING
+        try:
+            out = op.forward(*values)
+            if type(out) is tuple:
+                out, extra = out
+            shape = out.shape
+        except Exception as error:
+            raise _explained(error, op, operands)
+        if not any(parents):
+            return wrap(out)
+        if fused and not cls.kept_names <= extra.keys():
+            raise DefinitionError(
+                f"{op!r}: a rule names {', '.join(sorted(cls.kept_names - extra.keys()))}, which is no input, shape or out, so "
+                f"forward must keep it: return out, {{{', '.join(f'{name!r}: {name}' for name in sorted(cls.kept_names))}}}"
+            )
+        node = Node()
+        node.op = op
+        node.parents = tuple(parents)
+        node.kept = _collect(op, tuple(values), out, extra, node.parents)
+        node.shape = shape
+        node.dtype = out.dtype
+        node.order = clock()
+        node.hooks = None
+        return wrap(out, node)
+
+    return record
+
+
+_NOTHING: dict[str, Any] = {}
+
+
+def _collect(op: Op, values: tuple, out: Any, extra: dict[str, Any], parents: tuple) -> tuple:
+    """What a node keeps: for each input that needs a gradient what its rule names; after that the inputs of a twin that is needed."""
+    last = len(op.inputs) - 1
+    known = {"out": out, "needs": None, **extra, **dict(zip(op.inputs, values))}
+    if op.variadic:
+        known[op.inputs[last]] = values[last:]
+        known[f"{op.inputs[last]}_shape"] = tuple(np.shape(value) for value in values[last:])
+
+    def named(names: tuple[str, ...]) -> tuple:
+        return tuple(known[n] if n in known else np.shape(known[n.removesuffix("_shape")]) for n in names)
+
+    if op.joint:
+        kept = [named(op.rule_names[0])]
+    else:
+        kept = []
+        for i, parent in enumerate(parents):
+            known["index"] = i - last
+            kept.append(() if parent is None else named(op.rule_names[min(i, last)]))
+    if op.twin_needed:
+        kept.append(values)
+    return tuple(kept)
+
+
+def recorded(op: Op, value: Any, parents: tuple, kept: tuple) -> Tensor:
+    """A Tensor of value, as if op had made it from parents."""
+    node = Node()
+    node.op, node.parents, node.kept = op, parents, kept
+    node.shape, node.dtype, node.order, node.hooks = value.shape, value.dtype, clock(), None
+    return wrap(value, node)
+
+
+def as_operand(op: Op, x: Any, other: Any = None) -> Any:
+    """What is not a Tensor as a value for forward: an array, or a Python number next to an array that decides the dtype."""
+    kind = type(x)
+    if kind is float or kind is int:
+        dtype = other._data.dtype if isinstance(other, Tensor) else getattr(other, "dtype", None)
+        if dtype is None:
+            return new_array(x)
+        # NumPy converts a Python number at each call; in a cached array it is converted once. NumPy scalars take it as it is.
+        return _number(x, dtype) if dtype.kind == "f" and x and type(getattr(other, "_data", other)) is np.ndarray else x
+    if isinstance(x, (np.ndarray, np.generic)):
+        if x.dtype.kind not in "biufc":
+            raise DTypeError(f"{op!r}: an operand has dtype {x.dtype}; it needs to be an array of numbers")
+        return x if kind is np.ndarray or isinstance(x, np.generic) else np.asarray(x)
+    if isinstance(x, (bool, complex)):
+        return new_array(x) if other is None else x
+    if isinstance(x, (list, tuple)) or hasattr(x, "__array__"):
+        return new_array(x)
+    raise DTypeError(f"{op!r}: an operand is {kind.__name__} {x!r:.60}; it needs to be a Tensor, an array or a number")
+
+
+def as_tensor(op: Op, x: Any) -> Any:
+    """An operand for a twin: a Tensor, or None."""
+    return x if x is None or isinstance(x, Tensor) else wrap(np.asarray(as_operand(op, x)))
+
+
+@lru_cache(maxsize=1024)
+def _number(x: float, dtype: np.dtype) -> np.ndarray:
+    array = np.array(x, dtype)
+    array.flags.writeable = False
+    return array
+
+
+def _explained(error: Exception, op: Op, operands: tuple) -> Exception:
+    """The error of a forward, with the op, its operands and their shapes in the text."""
+    if error.__class__.__module__.startswith(_PACKAGE):
+        return error
+    shapes = [np.shape(getattr(operand, "_data", operand)) for operand in operands]
+    described = []
+    for i, (operand, shape) in enumerate(zip(operands, shapes)):
+        name = f" ({operand.name!r})" if isinstance(operand, Tensor) and operand.name else ""
+        described.append(f"{op.input_name(i)}{name} has shape {shape}")
+    what = f"{op!r}: {' and '.join(described)}"
+    explained: Exception
+    if type(error) is ValueError:       # not its kin, such as AxisError and LinAlgError, which say more
+        explained = ShapeError(f"{what}; {op.mismatch(*shapes) or error}")
+    elif isinstance(error, (TypeError, AttributeError)):
+        explained = DTypeError(f"{what}: {error}")
+    else:
+        error.add_note(what)
+        return error
+    explained.__cause__ = error
+    return explained
+
+
+_PACKAGE = __name__.split(".")[0]
