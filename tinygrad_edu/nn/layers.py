@@ -82,6 +82,7 @@ class BatchNorm(Module):
                              Not given, it is 0.1, or 0.9 with "cs231n": the same speed.
         affine               whether there are a weight and a bias; they start at 1 and 0.
         track_running_stats  whether there are running statistics.
+        bias                 whether there is a bias beside the weight.
         dtype                of parameters and running statistics; the default dtype if not given.
         convention           "pytorch": running = (1 - momentum) * running + momentum * batch; the variance that goes in divides by
                              n - 1; they start at mean 0 and variance 1.
@@ -103,6 +104,7 @@ class BatchNorm(Module):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        bias: bool = True,
         dtype: Any = None,
         convention: str = "pytorch",
     ) -> None:
@@ -116,7 +118,7 @@ class BatchNorm(Module):
         self.track_running_stats = track_running_stats
         self.convention = convention
         self.register_parameter("weight", Parameter(ones(num_features, dtype)) if affine else None)
-        self.register_parameter("bias", Parameter(zeros(num_features, dtype)) if affine else None)
+        self.register_parameter("bias", Parameter(zeros(num_features, dtype)) if affine and bias else None)
         self.register_buffer("running_mean", zeros(num_features, dtype) if track_running_stats else None)
         self.register_buffer("running_var", zeros(num_features, dtype) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", zeros((), np.int64) if track_running_stats else None)
@@ -132,8 +134,9 @@ class BatchNorm(Module):
     def reset_parameters(self) -> None:
         """Start anew: forget the batches so far, weight 1 and bias 0."""
         self.reset_running_stats()
-        if self.affine:
+        if self.weight is not None:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def forward(self, input: Any) -> Tensor:
@@ -166,11 +169,12 @@ class BatchNorm(Module):
         convention = "" if self.convention == "pytorch" else f", convention={self.convention!r}"
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}{convention}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}{convention}"
         )
 
     def formula(self) -> list[str]:
-        lines = [f"out = (x - mean) / sqrt(var + {self.eps})" + (" * weight + bias" if self.affine else "")]
+        scale, shift = "" if self.weight is None else " * weight", "" if self.bias is None else " + bias"
+        lines = [f"out = (x - mean) / sqrt(var + {self.eps}){scale}{shift}"]
         if not self.track_running_stats:
             return [*lines, "mean and var are those of the batch, with 1 / n"]
         batch, stays, comes = "training:    mean and var are those of the batch, with 1 / n", "(1 - 1 / t)", "1 / t"
