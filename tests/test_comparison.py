@@ -191,6 +191,14 @@ def test_verdicts():
     assert re.fullmatch(
         r"Neither Shifted nor its twin keeps its digits on these inputs, in out: out\[[01]\] is .* and should be .*", both.verdict
     )
+
+    class AlsoWrong(Shifted):
+        def grad_x(self, g):
+            return 2 * g
+
+    gradient = tg.compare(AlsoWrong(1e6, True), x, repeats=1)
+    assert [row.ok for row in gradient.rows] == [False, False]
+    assert gradient.verdict.startswith("The hand-written gradient of AlsoWrong is wrong, in dL/dx: ")
     fused = tg.compare(Shifted(1e6, False), x, repeats=1)
     assert fused.verdict.startswith("The forward of Shifted and its twin are two functions, or one of them loses digits, in out: ")
     twin = tg.compare(LogOfOneMore(), np.array([1e-10, 3e-10]), rtol=1e-8, atol=0, repeats=1)
@@ -205,7 +213,7 @@ def test_verdicts():
 
 
 class Nudged(tg.Fused):
-    """x, but for one element, which is some units in the last place larger."""
+    """x, but for one element, which is some units in the last place away."""
 
     steps: int
 
@@ -223,15 +231,15 @@ class Nudged(tg.Fused):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_ulp_is_counted_in_spacings_of_the_dtype(dtype):
-    x = np.array([[1, 2, 3], [0.5, 1.25, 6.5]], dtype)
-    out, grad = tg.compare(Nudged(3), x, repeats=1).rows
-    spacing = 4 * float(np.finfo(dtype).eps)            # between 4 and 8
-    expected = Difference(3 * spacing, 3 * spacing / 6.5, 3.0, (1, 2), 6.5 + 3 * spacing, 6.5)
+    x = np.array([[1, 2, -20], [0.5, 1.25, 8]], dtype)
+    out, grad = tg.compare(Nudged(-3), x, repeats=1).rows
+    spacing = 8 * float(np.finfo(dtype).eps)            # from 8 to 16; below 8, where the value is, it is half as large
+    expected = Difference(3 * spacing, 3 * spacing / 20, 3.0, (1, 2), 8 - 3 * spacing, 8.0)
     assert out.fused == out.each_other == expected
     assert out.composed == Difference(0.0, 0.0, 0.0, (0, 0), 1.0, 1.0)
     assert grad.fused == grad.composed
     rtol, atol = comparison.TOLERANCES[np.dtype(dtype)]
-    assert out.tolerance == pytest.approx(atol + rtol * 6.5)
+    assert out.tolerance == pytest.approx(atol + rtol * 20)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,164 @@
+"""The command line: tinygrad-edu, also python -m tinygrad_edu."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+import tinygrad_edu as tg
+from tinygrad_edu.fused.batch_norm import BatchNorm
+from tinygrad_edu.fused.cross_entropy import CrossEntropy
+from tinygrad_edu.fused.dropout import Dropout
+from tinygrad_edu.fused.linear import Linear
+from tinygrad_edu.fused.log_softmax import LogSoftmax
+from tinygrad_edu.fused.sigmoid import Sigmoid
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status is 0, 1 if a comparison fails, 2 for a mistake of the user and 130 for an interrupt."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        status = options.run(options, parser)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print("tinygrad-edu: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:             # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        parser.error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except MemoryError as error:
+        parser.error(f"not enough memory: {error}")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; {self.prog} --help says what there is\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="tinygrad-edu", description="Learn, compare and draw with tinygrad_edu.")
+    parser.add_argument("--version", action="version", version=f"tinygrad-edu {tg.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="command")
+
+    demo = commands.add_parser("demo", help="learn digits, compare fused with composed batch norm, draw the graph")
+    demo.add_argument("--output", default="demo-output", metavar="FOLDER", help="where the files go (default: %(default)s)")
+    demo.add_argument("--epochs", type=_count, default=30, metavar="N", help="how often to see the data (default: %(default)s)")
+    demo.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is random (default: %(default)s)")
+    demo.set_defaults(run=_demo)
+
+    compare = commands.add_parser("compare", help="compare a fused op with its composed twin, on random inputs")
+    compare.add_argument("op", choices=list(PROBLEMS), help=", ".join(PROBLEMS), metavar="op")
+    compare.add_argument("--shape", type=_shape, default=(128, 64), metavar="N,N", help="of the input (default: 128,64)")
+    compare.add_argument("--dtype", choices=["float16", "float32", "float64"], default="float32", help="(default: %(default)s)")
+    compare.add_argument("--rtol", type=_tolerance, metavar="X", help="relative tolerance (default: by dtype)")
+    compare.add_argument("--atol", type=_tolerance, metavar="X", help="absolute tolerance (default: by dtype)")
+    compare.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the inputs (default: %(default)s)")
+    compare.set_defaults(run=_compare)
+    return parser
+
+
+def _demo(options: argparse.Namespace, parser: _Parser) -> int:
+    from tinygrad_edu.examples import demo
+
+    demo.run(options.output, options.epochs, options.seed)
+    return 0
+
+
+def _compare(options: argparse.Namespace, parser: _Parser) -> int:
+    generator = np.random.default_rng(options.seed)
+    try:
+        op, *inputs = PROBLEMS[options.op](options.shape, generator)
+    except ValueError as error:
+        parser.error(f"compare {options.op} --shape {','.join(map(str, options.shape))}: {error}")
+    inputs = [x.astype(options.dtype) if x is not None and x.dtype.kind == "f" else x for x in inputs]
+    report = tg.compare(op, *inputs, rtol=options.rtol, atol=options.atol, generator=generator)
+    print(report)
+    return 0 if report.ok else 1
+
+
+# What compare gives to each fused op: the op, and its inputs from a shape and a generator.
+
+
+def _batch_norm(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Any, ...]:
+    if len(shape) < 2:
+        raise ValueError("batch norm needs at least two axes: batch, channel")
+    axes = (0, *range(2, len(shape)))
+    if np.prod([shape[axis] for axis in axes]) < 2:
+        raise ValueError("that is one value for each channel; batch norm needs at least two")
+    channels = tuple(1 if axis in axes else size for axis, size in enumerate(shape))
+    return BatchNorm(axes), generator.normal(size=shape), generator.uniform(0.5, 1.5, channels), generator.normal(size=channels)
+
+
+def _cross_entropy(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Any, ...]:
+    if len(shape) != 2:
+        raise ValueError("cross entropy needs two axes: batch, class")
+    return CrossEntropy(), generator.normal(size=shape), generator.integers(0, shape[1], shape[0]), None
+
+
+def _dropout(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Any, ...]:
+    return Dropout(0.5), generator.normal(size=shape), generator.random(shape) >= 0.5
+
+
+def _linear(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Any, ...]:
+    return Linear(), generator.normal(size=shape), generator.normal(size=(32, shape[-1])), generator.normal(size=32)
+
+
+def _log_softmax(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Any, ...]:
+    return LogSoftmax(), generator.normal(size=shape)
+
+
+def _sigmoid(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Any, ...]:
+    return Sigmoid(), generator.normal(size=shape)
+
+
+PROBLEMS: dict[str, Callable[[tuple[int, ...], np.random.Generator], tuple[Any, ...]]] = {
+    "batch_norm": _batch_norm,
+    "cross_entropy": _cross_entropy,
+    "dropout": _dropout,
+    "linear": _linear,
+    "log_softmax": _log_softmax,
+    "sigmoid": _sigmoid,
+}
+
+
+# The types of arguments; argparse shows the message of the error.
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return int(text)
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(map(_count, text.split(",")))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no shape; write whole numbers from 1 on, like 128,64") from None
+
+
+def _tolerance(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 on")
+    return value
