@@ -36,6 +36,8 @@ def _recorder_of_one(op: Op) -> Callable[..., Tensor]:
         if type(x) is Tensor or isinstance(x, Tensor):
             value = x._data
             parent = x._node
+            if view:
+                x._shared = True
         else:
             value = as_operand(op, x)
             parent = None
@@ -46,8 +48,8 @@ def _recorder_of_one(op: Op) -> Callable[..., Tensor]:
             raise _explained(error, op, (x,))
         tensor = _new(Tensor)
         tensor._data = out
-        if view and isinstance(x, Tensor):
-            x._shared = tensor._shared = True
+        if view:
+            tensor._shared = True
         if parent is None or not is_grad_enabled():
             tensor._node = None
             return tensor

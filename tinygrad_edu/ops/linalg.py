@@ -57,9 +57,9 @@ def matmul(a: Any, b: Any) -> Tensor:
     >>> matmul(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([1.0, 1.0]))
     Tensor([3., 7.])
     """
-    row, column = ndim(a) == 1, ndim(b) == 1
-    if not (row or column):
+    if ndim(a) != 1 != ndim(b):
         return _MATMUL(a, b)
+    row, column = ndim(a) == 1, ndim(b) == 1
     if row:
         a = expand_dims(a, 0)
     if column:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -192,12 +193,18 @@ def reshape(a: Any, shape: Any, order: str = "C") -> Tensor:
     """
     if order != "C":
         raise ValueError(f"reshape: order {order!r} is not taken; for order 'F' write x.T.reshape(shape[::-1]).T")
-    return Reshape(tuple(map(int, shape)) if isinstance(shape, Sequence) else (int(shape),))(a)
+    return _reshape_to(tuple(shape) if isinstance(shape, Sequence) else shape)(a)
 
 
 def reshape_method(self: Tensor, *shape: Any) -> Tensor:
     """x.reshape(2, 3) and x.reshape((2, 3)): see reshape."""
-    return Reshape(shape if len(shape) != 1 or isinstance(shape[0], int) else tuple(map(int, shape[0])))(self)
+    return _reshape_to(*shape)(self) if type(shape[0]) is not list else _reshape_to(*shape[0])(self)
+
+
+@lru_cache(maxsize=4096)
+def _reshape_to(*shape: Any) -> Callable[..., Tensor]:
+    """What records a reshape; found in one look, for this is done at every turn."""
+    return Reshape(tuple(map(int, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape))).record
 
 
 @implements(np.ravel)
@@ -307,7 +314,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
 
 def ndim(a: Any) -> int:
     """How many axes a has; np.ndim goes the long way round for a Tensor."""
-    return a.ndim if isinstance(a, Tensor) else np.ndim(a)
+    return a._data.ndim if isinstance(a, Tensor) else np.ndim(a)
 
 
 def _axis(function: str, axis: int, axes: int) -> int:
