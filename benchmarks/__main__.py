@@ -9,6 +9,7 @@ os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_paralleli
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("ops", help="record an op and walk its node back, on tiny arrays")
-    command.add_argument("--repeat", type=int, default=10, help="how often each is measured (default %(default)s)")
-    command.add_argument("--length", type=int, default=1000, help="how many ops a chain has (default %(default)s)")
+    command.add_argument("--repeat", type=at_least_1, default=10, help="how often each is measured (default %(default)s)")
+    command.add_argument("--length", type=at_least_1, default=1000, help="how many ops a chain has (default %(default)s)")
     command.add_argument("--engines", help=f"some of {','.join(ops.ENGINES)} (default: all that are installed)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write every single time, and what it was taken on, to FILE")
     command.set_defaults(run=run_ops)
@@ -32,24 +33,34 @@ def main(arguments: list[str] | None = None) -> None:
     options.run(options)
 
 
+def at_least_1(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
 def run_ops(options: argparse.Namespace) -> None:
     engines = engines_called(options.engines)
-    rows = {}
-    for shape in ops.SHAPES:
-        for row in ops.ROWS:
-            if shape in row.shapes:
-                rows[f"{row.name} {shape}"] = {
-                    name: lambda engine=engine, row=row, shape=shape: ops.measure(engine, row, shape, options.length)
-                    for name, engine in engines.items() if engine.runs(row, shape)
-                }
-    times = timing.interleaved(rows, options.repeat)
+    times = timing.interleaved(
+        {
+            f"{row.name} {shape}": {
+                name: partial(ops.measure, engine, row, shape, options.length)
+                for name, engine in engines.items() if engine.runs(row, shape)
+            }
+            for shape in ops.SHAPES for row in ops.ROWS if shape in row.shapes
+        },
+        options.repeat,
+    )
 
     compared = {"tinygrad_edu", "PyTorch"} <= engines.keys()
-    lines = []
+    lines = [["", *engines]]
     for row, samples in times.items():
-        cells = [" / ".join(f"{part:.0f}" for part in timing.best(samples[name])) if name in samples else "" for name in engines]
-        lines.append([row, *cells, *([over_pytorch(samples)] if compared else [])])
-    print(timing.table(["", *engines, *(["x"] if compared else [])], lines))
+        lines.append([row, *(" / ".join(f"{part:.0f}" for part in timing.best(samples[name])) if name in samples else "" for name in engines)])
+    if compared:
+        for line, x in zip(lines, ["x", *map(over_pytorch, times.values())], strict=True):
+            line.append(x)
+    print(timing.table(*lines))
     print("\n" + ops.NOTES.format(repeat=options.repeat, length=options.length) + "\n")
     if compared:
         ratios = {row: timing.ratio(samples["tinygrad_edu"], samples["PyTorch"]) for row, samples in times.items()}

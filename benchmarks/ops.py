@@ -115,6 +115,10 @@ class Engine:
     walks = True
     shorter = 1         # how many times shorter its chains are
 
+    leaf: Callable[[np.ndarray], Any]           # values that need a gradient
+    constant: Callable[[np.ndarray], Any]       # the gradient to begin with
+    tanh: Callable[[Any], Any]
+
     def runs(self, row: Row, shape: tuple[int, ...]) -> bool:
         return True
 
@@ -244,7 +248,7 @@ def deep_recursion() -> Iterator[None]:
         sys.setrecursionlimit(limit)
 
 
-ENGINES = {engine.name: engine for engine in (Ours, NumPy, PyTorch, Jax, Autograd, MyGrad, Micrograd)}
+ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (Ours, NumPy, PyTorch, Jax, Autograd, MyGrad, Micrograd)}
 
 
 def measure(engine: Engine, row: Row, shape: tuple[int, ...], length: int) -> tuple[float, ...]:
@@ -276,8 +280,8 @@ y = tanh(y), y = y.reshape(folded).reshape(shape), y = y @ x. So both inputs of 
 The last row is y = x * y.sum(), counted as the two ops that it is: on the way back the product's gradient is summed to a number,
 and the gradient of the sum is broadcast. A walk begins with a gradient of ones, and letting go of the graph is part of it.
 
-Rows and engines are measured in turn, in one process, with one thread each. Garbage is collected before each measurement and not
-while it runs; only micrograd makes cycles, so letting go of its graph is not counted.
+Rows and engines are measured in turn, in one process, with one thread each; each runs twice in a row, and the second run counts.
+Garbage is collected before each measurement and not while it runs; only micrograd makes cycles, whose release is therefore not counted.
 NumPy is the forward pass alone: the floor of recording. JAX runs op by op, not compiled: to record is jax.vjp(chain, x), to walk back
 is calling what that returns, both until the result is there; its chains are ten times shorter. autograd likewise, with make_vjp.
 micrograd has numbers only, and no tanh.

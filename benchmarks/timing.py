@@ -20,37 +20,38 @@ Measured = dict[str, dict[str, np.ndarray]]
 
 
 def interleaved(rows: dict[str, dict[str, Measure]], repeat: int) -> Measured:
-    """Measure every engine on every row, repeat times, after one run that does not count.
+    """Measure every engine on every row, repeat times.
 
-    Whatever else the machine does in the meantime then falls on all engines alike: within a repetition the rows come one after the
-    other, and within a row the engines, each time another one first.
+    Whatever else the machine does in the meantime falls on all engines alike: within a repetition the rows come one after the other,
+    and within a row the engines, each time another one first. Each runs twice, and the second run counts: the first one would
+    pay for the caches and the heap as another engine left them.
     """
     times: dict[str, dict[str, list]] = {row: {engine: [] for engine in engines} for row, engines in rows.items()}
-    for repetition in range(-1, repeat):
+    gc.collect()
+    gc.freeze()                 # what exists already, modules above all, is not looked through before each measurement
+    for repetition in range(repeat):
         for row, engines in rows.items():
             names = list(engines)
             first = repetition % len(names)
             for name in names[first:] + names[:first]:
                 with collector_off():
-                    parts = engines[name]()
-                if repetition >= 0:
-                    times[row][name].append(parts)
+                    engines[name]()
+                    times[row][name].append(engines[name]())
         if sys.stderr.isatty():
             print(f"\r{repetition + 1} of {repeat} repetitions", end="\r" if repetition + 1 == repeat else "", file=sys.stderr, flush=True)
+    gc.unfreeze()
     return {row: {name: np.array(samples) for name, samples in engines.items()} for row, engines in times.items()}
 
 
 @contextmanager
 def collector_off() -> Iterator[None]:
-    """Collect garbage now, and not while a measurement runs. What exists already, modules above all, is not looked through again."""
+    """Collect garbage now, and not while a measurement runs."""
     gc.collect()
-    gc.freeze()
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
-        gc.unfreeze()
 
 
 def best(times: np.ndarray) -> np.ndarray:
@@ -67,9 +68,9 @@ def geometric_mean(ratios: Iterable[float]) -> float:
     return float(np.exp(np.mean(np.log(list(ratios)))))
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns side by side, the first flush left and the others flush right."""
-    lines = [header, *rows]
+def table(*rows: Sequence[str]) -> str:
+    """Columns side by side, the first flush left and the others flush right, with a rule below the first row."""
+    lines = list(rows)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, ["-" * width for width in widths])
     flush = [f"{{:<{width}}}" if i == 0 else f"{{:>{width}}}" for i, width in enumerate(widths)]

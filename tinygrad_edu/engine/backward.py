@@ -105,7 +105,7 @@ def _sum_to(c: Any, node: Node, parent: Node) -> Any:
     repeated = _repeated(parent.shape, c.shape)
     if repeated is None or not node.op.broadcasts:
         raise ShapeError(_wrong_gradient(node, parent, f"shape {c.shape}", f"shape {parent.shape}"))
-    c = c.sum(axis=repeated)
+    c = c.sum(repeated)
     return c if c.shape == parent.shape else c.reshape(parent.shape)
 
 
