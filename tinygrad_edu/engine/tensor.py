@@ -285,6 +285,8 @@ class Tensor:
         if node is None:
             raise GraphError(f"register_hook: {_called(self)} needs no gradient, so the hook would never be called")
 
+        shape, dtype, called = node.shape, node.dtype, describe(node)       # not node itself, or node and hook would hold each other
+
         def run(g: Any) -> Any:
             recorded = isinstance(g, Tensor)
             result = hook(g if recorded else wrap(g))
@@ -292,9 +294,9 @@ class Tensor:
                 return g
             if not isinstance(result, Tensor):
                 result = wrap(np.asarray(result))
-            if result.shape != node.shape:
-                raise ShapeError(f"the hook of {describe(node)} returned shape {result.shape}; it needs to be {node.shape}")
-            return result.astype(node.dtype) if recorded else result._data.astype(node.dtype, copy=False)
+            if result.shape != shape:
+                raise ShapeError(f"the hook of {called} returned shape {result.shape}; it needs to be {shape}")
+            return result.astype(dtype) if recorded else result._data.astype(dtype, copy=False)
 
         if node.hooks is None:
             node.hooks = {}
