@@ -203,6 +203,15 @@ def test_a_hook_that_changes_the_shape_is_refused():
     assert x.grad is None
 
 
+def test_a_hook_cannot_write_into_the_gradient_of_others():
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    h = x * 1
+    h.register_hook(lambda g: g.__imul__(2))
+    with pytest.raises(tg.errors.MutationError, match="read-only"):
+        (h + y).sum().backward()
+    assert x.grad is None and y.grad is None
+
+
 def test_hooks_record_under_create_graph():
     x = leaf(3.0)
     h = x * x

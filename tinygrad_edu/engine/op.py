@@ -211,6 +211,74 @@ class Fused(Op):
     backward: Callable[..., tuple]
     composed: Callable[..., Tensor]
 
+    @classmethod
+    def from_functions(
+        cls, forward: Callable[..., Any], backward: Callable[..., Any], composed: Callable[..., Any], *, constants: tuple[str, ...] = ()
+    ) -> Fused:
+        """A fused op of three functions, in the shape that the CS231n assignment gives them.
+
+        Parameters
+            forward    forward(x, gamma, beta) -> (out, cache), of arrays. Its parameters are the inputs; those with a default keep it,
+                       and are settings of the op where they are numbers, strings or tuples: eps=1e-5. cache is anything at all.
+            backward   backward(dout, cache) -> (dx, dgamma, dbeta): the gradient of each input that is no constant; for a single one
+                       it may come without a tuple.
+            composed   composed(x, gamma, beta) -> out: the same function of Tensors, from primitives. It is given the settings that
+                       it names.
+            constants  the names of the inputs that have no gradient.
+        Returns an op, which is called after forward, without an ending "_forward". For arguments bind them first:
+        functools.partial(batchnorm_forward, bn_param={"mode": "train"}).
+        Raises DefinitionError if the three do not fit together, at once or when they return something else.
+
+        >>> import tinygrad_edu as tg
+        >>> def square_forward(x):
+        ...     return x * x, x
+        >>> def square_backward(dout, cache):
+        ...     return 2 * dout * cache
+        >>> square = tg.Fused.from_functions(square_forward, square_backward, composed=lambda x: x * x)
+        >>> x = tg.tensor(3.0, requires_grad=True)
+        >>> square(x)
+        Tensor(9., op=square())
+        >>> tg.grad(square(x), x)
+        (Tensor(6.),)
+        """
+        function = forward.func if isinstance(forward, partial) else forward
+        name = getattr(function, "__name__", type(function).__name__).removesuffix("_forward")
+        inputs, settings = _parameters(name, "forward", forward)
+        twin_inputs, twin_settings = _parameters(name, "composed", composed, settings)
+        if "cache" in inputs:
+            raise DefinitionError(f"{name}: an input of forward is called cache, as what forward keeps is; give it another name")
+        try:
+            inspect.signature(backward).bind(None, None)
+        except (TypeError, ValueError) as error:
+            raise DefinitionError(f"{name}: backward needs to be a function of (dout, cache): {error}") from None
+        wanted = [input_name for input_name in inputs if input_name not in constants]
+
+        def run(self, *arrays):
+            result = forward(*arrays, **{setting: getattr(self, setting) for setting in settings})
+            if not isinstance(result, (tuple, list)) or len(result) != 2:
+                got = f"{len(result)} values" if isinstance(result, (tuple, list)) else type(result).__name__
+                raise DefinitionError(f"{self!r}: forward returned {got}; it needs to return (out, cache)")
+            return result[0], {"cache": result[1]}
+
+        def pull(self, g, cache):
+            result = backward(g, cache)
+            gradients = list(result) if isinstance(result, (tuple, list)) else [result]
+            if len(gradients) != len(wanted):
+                raise DefinitionError(
+                    f"{self!r}: backward returned {len(gradients)} gradients; it needs to return one for each of {', '.join(wanted)}"
+                )
+            return tuple([gradients.pop(0) if input_name in wanted else None for input_name in inputs])
+
+        def twin(self, *tensors):
+            return composed(*tensors, **{setting: getattr(self, setting) for setting in twin_settings})
+
+        for function, names in ((run, inputs), (twin, twin_inputs)):
+            parameters = [inspect.Parameter(parameter, inspect.Parameter.POSITIONAL_OR_KEYWORD) for parameter in ("self", *names)]
+            function.__signature__ = inspect.Signature(parameters)      # type: ignore[attr-defined]
+        annotations = {setting: type(value) for setting, value in settings.items()}
+        body = {"forward": run, "backward": pull, "composed": twin, "constants": tuple(constants), "__doc__": forward.__doc__}
+        return OpType(name, (cls,), {**settings, **body, "__annotations__": annotations, "__module__": backward.__module__})()
+
     def named_values(self, node: Node) -> dict[str, Any]:
         """What a node keeps for a joint backward, by name."""
         return dict(_named(self.rule_names[0], node.kept[0]))
@@ -277,6 +345,30 @@ def _as_tensors(op: Op, node: Node, i: int, values: tuple[Any, ...]) -> Iterator
             yield wrap(value, node.parents[op.inputs.index(name)])
         else:
             yield value             # a shape, an index, a Python number or None
+
+
+def _parameters(
+    name: str, role: str, function: Callable[..., Any], settings: dict[str, Any] | None = None
+) -> tuple[list[str], dict[str, Any]]:
+    """What a function for from_functions takes: the names of its inputs, and its settings with their defaults.
+
+    A parameter without a default is an input, unless it is among the settings that are known already.
+    """
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise DefinitionError(f"{name}: {role} is {function!r:.60}, and what it takes cannot be read: {error}") from None
+    inputs, found = [], {}
+    for parameter in parameters:
+        if settings and parameter.name in settings:
+            found[parameter.name] = settings[parameter.name]
+        elif parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise DefinitionError(f"{name}: {role} takes {parameter}; its parameters are the inputs, each with a name")
+        elif parameter.default is parameter.empty:
+            inputs.append(parameter.name)
+        elif settings is None and isinstance(parameter.default, _SETTINGS) and parameter.default is not None:
+            found[parameter.name] = parameter.default
+    return inputs, found
 
 
 def _named(names: tuple[str, ...], values: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:

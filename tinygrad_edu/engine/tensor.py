@@ -289,8 +289,9 @@ class Tensor:
 
         def run(g: Any) -> Any:
             recorded = isinstance(g, Tensor)
-            result = hook(g if recorded else wrap(g))
-            if result is None:
+            seen = g if recorded else wrap(_read_only(g))       # other nodes may have the same array as their gradient
+            result = hook(seen)
+            if result is None or result is seen:
                 return g
             if not isinstance(result, Tensor):
                 result = wrap(np.asarray(result))
@@ -598,6 +599,13 @@ def own(found: dict[Node, Any], node: Node) -> Any:
     del g
     alone = found[node].base is None and _references(found, node) <= _ONLY_REFERENCE
     return found[node] if alone else found[node].copy()
+
+
+def _read_only(array: Any) -> Any:
+    if type(array) is np.ndarray:
+        array = array.view()
+        array.flags.writeable = False
+    return array
 
 
 def _references(found: dict, key: Any) -> int:
