@@ -248,6 +248,20 @@ def test_a_rule_that_fails_leaves_every_grad_as_it_was():
     assert y.grad.tolist() == [8.0]
 
 
+def test_twins_of_a_deep_chain_are_walked_in_linear_time(monkeypatch):
+    from tinygrad_edu.engine import backward
+    from tinygrad_edu.fused.batch_norm import BatchNorm
+
+    visited = []
+    monkeypatch.setattr(backward, "ancestors", lambda *args, real=backward.ancestors, **kw: visited.extend(real(*args, **kw)) or real(*args, **kw))
+    x, ones, zeros = tg.tensor(np.arange(6.0).reshape(3, 2), requires_grad=True), np.ones(2), np.zeros(2)
+    y, norm = x, BatchNorm((0,))
+    for _ in range(50):
+        y = norm(y, ones, zeros)
+    tg.grad(y.sum(), x, create_graph=True)
+    assert len(visited) < 50 * 30
+
+
 def test_no_recursion_deep_chain():
     x = leaf(1.0)
     y = x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -26,8 +27,6 @@ class Reduction(Op):
 
     def spread(self, g: Any, x_shape: tuple[int, ...]) -> Any:
         """g, which has the shape of out, repeated along the reduced axes to x_shape."""
-        if g.shape == x_shape:
-            return g
         return broadcast_back(g.reshape(self.with_size_1(x_shape)) if g.shape else g, x_shape)
 
     def count(self, x_shape: tuple[int, ...]) -> int:
@@ -268,7 +267,7 @@ def as_tensor(a: Any) -> Tensor:
 
 
 @lru_cache(maxsize=4096, typed=True)
-def over(kind: type[Reduction], axis: int | tuple[int, ...] | None, ndim: int, keepdims: bool, *settings: Any) -> Reduction:
-    """The op that reduces the given axes, None meaning all, of an array with ndim axes. Raises AxisError for one that is not there."""
+def over(kind: type[Reduction], axis: int | tuple[int, ...] | None, ndim: int, keepdims: bool, *settings: Any) -> Callable[..., Tensor]:
+    """What records the op that reduces the given axes (None: all) of an array with ndim axes. Raises AxisError for one that is not there."""
     axes = range(ndim) if axis is None else sorted(np.lib.array_utils.normalize_axis_tuple(axis, ndim, kind.__name__.lower()))
-    return kind(tuple(axes), bool(keepdims), *settings)
+    return kind(tuple(axes), bool(keepdims), *settings).record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -175,8 +176,10 @@ class Stack(Op):
 
 
 def broadcast_back(g: Any, shape: tuple[int, ...]) -> Any:
-    """g repeated to shape, in a rule: a read-only view of an array, or recorded on a Tensor."""
+    """g repeated to shape, in a rule: a new array from a number, a read-only view of an array, or recorded on a Tensor."""
     if isinstance(g, np.generic):
+        if not shape:
+            return g
         out = np.empty(shape, g.dtype)      # np.broadcast_to takes ten times longer on a small array
         out.fill(g)
         return out
@@ -198,13 +201,13 @@ def reshape(a: Any, shape: Any, order: str = "C") -> Tensor:
 
 def reshape_method(self: Tensor, *shape: Any) -> Tensor:
     """x.reshape(2, 3) and x.reshape((2, 3)): see reshape."""
-    return _reshape_to(*shape)(self) if type(shape[0]) is not list else _reshape_to(*shape[0])(self)
+    return _reshape_to(*(shape[0] if shape and type(shape[0]) is list else shape))(self)
 
 
 @lru_cache(maxsize=4096)
 def _reshape_to(*shape: Any) -> Callable[..., Tensor]:
     """What records a reshape; found in one look, for this is done at every turn."""
-    return Reshape(tuple(map(int, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape))).record
+    return Reshape(tuple(map(index, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape))).record
 
 
 @implements(np.ravel)
