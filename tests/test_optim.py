@@ -332,12 +332,14 @@ def test_nothing_is_allocated_after_the_first_step(kind, settings, layout):
     scratch = optimizer._scratch
     tracemalloc.start()
     try:
+        optimizer.step()                        # Python and NumPy fill small caches of their own
+        base = tracemalloc.get_traced_memory()[0]
         for _ in range(5):
             optimizer.step()
         size, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < limit and size < 8192
+    assert peak < limit and size - base < 8192
     assert before == {x: {name: id(value) for name, value in optimizer.state[x].items() if name != "step"} for x in tensors}
     assert optimizer._scratch is scratch
 
