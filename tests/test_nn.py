@@ -474,6 +474,69 @@ def test_repr_nests():
                 "    out = sum(losses) / sum(weight[target])",
             ],
         ),
+        (
+            nn.LayerNorm((2, 3), eps=0.1, bias=False),
+            [
+                "LayerNorm((2, 3), eps=0.1, elementwise_affine=True, bias=False)",
+                "    out = (x - mean) / sqrt(var + 0.1) * weight",
+                "    mean and var are over the last 2 axes, with 1 / n",
+            ],
+        ),
+        (nn.RMSNorm(3), ["RMSNorm((3,), eps=None, elementwise_affine=True)", "    out = x / sqrt(mean(x**2) + eps) * weight"]),
+        (
+            nn.GroupNorm(2, 6, affine=False),
+            [
+                "GroupNorm(2, 6, eps=1e-05, affine=False, bias=False)",
+                "    out = (x - mean) / sqrt(var + 1e-05)",
+                "    mean and var are over 3 channels of a sample, with 1 / n",
+            ],
+        ),
+        (
+            nn.InstanceNorm1d(3, affine=True, track_running_stats=True),
+            [
+                "InstanceNorm1d(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)",
+                "    out = (x - mean) / sqrt(var + 1e-05) * weight + bias",
+                "    training:    mean and var are those of the channel of the sample, with 1 / n",
+                "                 running_mean = 0.9 * running_mean + 0.1 * mean over the samples",
+                "                 running_var = 0.9 * running_var + 0.1 * mean over the samples of var * n / (n - 1)",
+                "    evaluation:  mean = running_mean, var = running_var",
+            ],
+        ),
+        (
+            nn.InstanceNorm2d(3),
+            [
+                "InstanceNorm2d(3, eps=1e-05, momentum=0.1, affine=False, bias=False, track_running_stats=False)",
+                "    out = (x - mean) / sqrt(var + 1e-05)",
+                "    mean and var are those of the channel of the sample, with 1 / n",
+            ],
+        ),
+        (
+            nn.Sequential(nn.GELU(), nn.GELU("tanh"), nn.SiLU(), nn.Softplus(2), nn.Softmax(1), nn.LogSoftmax(1)),
+            [
+                "0: GELU(approximate='none')", "    out = x / 2 * (1 + erf(x / sqrt(2)))",
+                "1: GELU(approximate='tanh')", "    out = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))",
+                "2: SiLU()", "    out = x / (1 + exp(-x))",
+                "3: Softplus(beta=2, threshold=20.0)", "    out = log(1 + exp(2 * x)) / 2    and x where 2 * x > 20",
+                "4: Softmax(dim=1)", "    out = exp(x) / sum(exp(x))    over axis 1",
+                "5: LogSoftmax(dim=1)", "    out = x - log(sum(exp(x)))    over axis 1",
+            ],
+        ),
+        (
+            nn.BCEWithLogitsLoss(),
+            [
+                "BCEWithLogitsLoss(reduction='mean')",
+                "    losses = -(target * log(sigmoid(x)) + (1 - target) * log(1 - sigmoid(x)))",
+                "    out = mean(losses)",
+            ],
+        ),
+        (
+            nn.BCEWithLogitsLoss(tg.ones(3), reduction="none", pos_weight=tg.ones(3)),
+            [
+                "BCEWithLogitsLoss(reduction='none')",
+                "    losses = -weight * (pos_weight * target * log(sigmoid(x)) + (1 - target) * log(1 - sigmoid(x)))",
+                "    out = losses",
+            ],
+        ),
         (nn.MSELoss(reduction="sum"), ["MSELoss(reduction='sum')", "    out = sum((x - target)**2)"]),
         (nn.MSELoss(reduction="none"), ["MSELoss(reduction='none')", "    out = (x - target)**2"]),
     ],
@@ -657,6 +720,74 @@ def test_one_value_a_channel_is_enough_in_evaluation():
     assert nn.BatchNorm1d(3).eval()(tg.zeros((1, 3))).tolist() == [[0, 0, 0]]
 
 
+# The norms of samples
+
+
+def test_norms_of_samples_are_their_functions():
+    rng = np.random.default_rng(0)
+    x = tg.tensor(rng.normal(size=(2, 4, 3)), dtype=np.float32)
+    weight, bias = tg.tensor(rng.normal(size=4), dtype=np.float32), tg.tensor(rng.normal(size=4), dtype=np.float32)
+    for layer, out in (
+        (nn.GroupNorm(2, 4, eps=0.1), F.group_norm(x, 2, weight, bias, eps=0.1)),
+        (nn.InstanceNorm1d(4, eps=0.1, affine=True), F.instance_norm(x, weight=weight, bias=bias, eps=0.1)),
+        (nn.LayerNorm(3, eps=0.1), F.layer_norm(x, (3,), weight[:3], bias[:3], 0.1)),
+        (nn.RMSNorm((4, 3), eps=0.1), F.rms_norm(x, (4, 3), tg.ones((4, 3)), 0.1)),
+    ):
+        for name, parameter in layer.named_parameters():
+            assert parameter.tolist() == np.full(parameter.shape, name == "weight").tolist()
+            if parameter.ndim == 1:
+                init.constant_(parameter, 0)
+                with tg.no_grad():
+                    parameter += {"weight": weight, "bias": bias}[name][: parameter.size]
+        assert np.array_equal(layer(x).data, out.data)
+        assert np.array_equal(layer.eval()(x).data, out.data)
+        layer.reset_parameters()
+        assert all(np.all(parameter.data == (name == "weight")) for name, parameter in layer.named_parameters())
+
+
+def test_norms_of_samples_without_weight_have_no_parameters():
+    plain = {"elementwise_affine": False}
+    for layer in nn.LayerNorm(3, **plain), nn.RMSNorm(3, **plain), nn.GroupNorm(1, 3, affine=False), nn.InstanceNorm2d(3):
+        assert not layer.state_dict()
+    assert list(nn.LayerNorm(3, bias=False).state_dict()) == ["weight"]
+
+
+def test_instance_norm_takes_one_sample():
+    x = tg.randn(3, 5)
+    assert np.array_equal(nn.InstanceNorm1d(3)(x).data, nn.InstanceNorm1d(3)(x.reshape(1, 3, 5)).data[0])
+
+
+def test_instance_norm_can_forget():
+    layer = nn.InstanceNorm1d(3, track_running_stats=True)
+    before = numbers(layer)
+    layer(tg.randn(2, 3, 5))
+    assert not same(before, numbers(layer))
+    layer.reset_running_stats()
+    assert same(before, numbers(layer))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (lambda: nn.LayerNorm(3), (2, 4), r"\(2, 4\).*\(3,\)"),
+        (lambda: nn.RMSNorm((3, 4)), (4,), r"\(4,\).*\(3, 4\)"),
+        (lambda: nn.GroupNorm(2, 4), (2, 6), "6 channels"),
+        (lambda: nn.InstanceNorm1d(3), (2, 4, 5), "InstanceNorm1d.*3 channels, on axis 1"),
+        (lambda: nn.InstanceNorm1d(3), (4, 5), "InstanceNorm1d.*3 channels, on axis 0"),
+        (lambda: nn.InstanceNorm2d(3), (2, 3), "InstanceNorm2d.*(batch, channel, height, width)"),
+        (lambda: nn.InstanceNorm1d(3), (2, 3, 1), "1 value"),
+    ],
+)
+def test_an_input_that_does_not_fit_a_norm_is_refused(layer, shape, message):
+    with pytest.raises(ShapeError, match=message):
+        layer()(tg.zeros(shape))
+
+
+def test_groups_that_do_not_divide_the_channels_are_refused():
+    with pytest.raises(ValueError, match="num_channels=5.*num_groups=2"):
+        nn.GroupNorm(2, 5)
+
+
 # The other layers
 
 
@@ -685,7 +816,11 @@ def test_a_probability_that_is_none_is_refused(arguments):
 
 def test_activations_are_their_functions():
     x = tg.tensor([[-2.0, 0.0, 3.0]], requires_grad=True)
-    for layer, function in ((nn.ReLU(), F.relu), (nn.Tanh(), F.tanh), (nn.Sigmoid(), F.sigmoid)):
+    for layer, function in (
+        (nn.ReLU(), F.relu), (nn.Tanh(), F.tanh), (nn.Sigmoid(), F.sigmoid), (nn.SiLU(), F.silu), (nn.GELU(), F.gelu),
+        (nn.GELU("tanh"), lambda x: F.gelu(x, "tanh")), (nn.Softplus(2, 3), lambda x: F.softplus(x, 2, 3)),
+        (nn.Softmax(0), lambda x: F.softmax(x, 0)), (nn.LogSoftmax(1), lambda x: F.log_softmax(x, 1)),
+    ):
         assert np.array_equal(layer(x).data, function(x).data) and layer(x).requires_grad
     assert nn.Identity(1, of="what")(x) is x
 
@@ -748,6 +883,11 @@ def test_losses_are_their_functions():
     a, b = tg.tensor(rng.normal(size=3)), tg.tensor(rng.normal(size=3))
     assert nn.MSELoss()(a, b).item() == pytest.approx(((a.data - b.data) ** 2).mean())
     assert nn.MSELoss(reduction="none")(a, b).shape == (3,)
+    settings = {"reduction": "sum", "pos_weight": tg.tensor([3.0, 1.0, 2.0])}
+    target = np.array([True, False, True])
+    expected = F.binary_cross_entropy_with_logits(a, target, weight, **settings)
+    assert nn.BCEWithLogitsLoss(weight, **settings)(a, target).item() == expected.item()
+    assert list(nn.BCEWithLogitsLoss(weight).state_dict()) == ["weight"]
 
 
 # Initialization
@@ -937,8 +1077,13 @@ def test_the_state_and_the_words_are_pytorchs():
 
     def build(library):
         inner = library.Sequential(OrderedDict(linear=library.Linear(4, 3), norm=library.BatchNorm1d(3, eps=0.01), last=library.Tanh()))
-        norms = library.BatchNorm1d(3, momentum=None, affine=False, track_running_stats=False), library.BatchNorm2d(3, bias=False)
-        return library.Sequential(library.Flatten(1, 2), inner, *norms)
+        norms = [
+            library.BatchNorm1d(3, momentum=None, affine=False, track_running_stats=False), library.BatchNorm2d(3, bias=False),
+            library.LayerNorm(3), library.LayerNorm((2, 3), bias=False), library.RMSNorm(3), library.GroupNorm(2, 4),
+            library.InstanceNorm1d(3), library.InstanceNorm2d(3, affine=True, track_running_stats=True),
+        ]
+        others = library.GELU(), library.GELU("tanh"), library.SiLU(), library.Softplus(), library.Softmax(1), library.LogSoftmax(dim=0)
+        return library.Sequential(library.Flatten(1, 2), inner, *norms, *others)
 
     ours, theirs = build(nn), build(torch.nn)
     assert repr(ours) == repr(theirs)
@@ -947,6 +1092,23 @@ def test_the_state_and_the_words_are_pytorchs():
     assert {path: tensor.tolist() for path, tensor in ours.state_dict().items()} == {path: value.tolist() for path, value in state.items()}
     for listing in ("named_parameters", "named_buffers", "named_modules", "named_children"):
         assert [path for path, _ in getattr(ours, listing)()] == [path for path, _ in getattr(theirs, listing)()]
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("shape", [(4, 3, 5), (2, 3, 4, 5)])
+def test_running_statistics_of_instance_norm_are_pytorchs(shape):
+    import torch
+
+    kind = "InstanceNorm2d" if len(shape) == 4 else "InstanceNorm1d"
+    settings = {"affine": True, "track_running_stats": True, "momentum": 0.3}
+    ours, theirs = getattr(nn, kind)(3, **settings, dtype=np.float64), getattr(torch.nn, kind)(3, **settings, dtype=torch.float64)
+    for x in batches(shape):
+        np.testing.assert_allclose(ours(tg.tensor(x)).data, theirs(as_torch(x)).detach().numpy(), rtol=1e-10, atol=1e-12)
+        for path, buffer in theirs.named_buffers():
+            if path != "num_batches_tracked":       # theirs stays 0
+                np.testing.assert_allclose(getattr(ours, path).data, buffer.numpy(), rtol=1e-12)
+    x = batches(shape, 1)[0]
+    np.testing.assert_allclose(ours.eval()(tg.tensor(x)).data, theirs.eval()(as_torch(x)).detach().numpy(), rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.peers

@@ -45,6 +45,36 @@ class CrossEntropyLoss(Module):
         ]
 
 
+class BCEWithLogitsLoss(Module):
+    """Cross entropy between the sigmoid of logits and probabilities; see functional.binary_cross_entropy_with_logits for the arguments.
+
+    loss = mean of -(target * log(sigmoid(x)) + (1 - target) * log(1 - sigmoid(x)))
+
+    >>> import tinygrad_edu as tg
+    >>> BCEWithLogitsLoss()(tg.zeros(2), [True, False])
+    Tensor(0.6931472)
+    """
+
+    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean", pos_weight: Tensor | None = None) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.register_buffer("pos_weight", pos_weight)
+        self.reduction = reduction
+
+    def forward(self, input: Any, target: Any) -> Tensor:
+        return F.binary_cross_entropy_with_logits(input, target, self.weight, self.reduction, self.pos_weight)
+
+    def extra_repr(self) -> str:
+        return f"reduction={self.reduction!r}"
+
+    def formula(self) -> list[str]:
+        weight, yes = ("" if buffer is None else f"{name} * " for name, buffer in (("weight", self.weight), ("pos_weight", self.pos_weight)))
+        return [
+            f"losses = -{weight}({yes}target * log(sigmoid(x)) + (1 - target) * log(1 - sigmoid(x)))",
+            "out = losses" if self.reduction == "none" else f"out = {self.reduction}(losses)",
+        ]
+
+
 class MSELoss(Module):
     """Mean of the squares of the differences.
 

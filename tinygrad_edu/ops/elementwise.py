@@ -192,6 +192,23 @@ class Log(Elementwise):
         return g / x
 
 
+class Log1p(Elementwise):
+    """Logarithm of 1 + x, element by element, also where x is tiny.
+
+    out = log(1 + x)
+
+    Shapes    out has the shape of x.
+    Gradient  dL/dx = g / (1 + x)
+    Keeps     x.
+    """
+
+    def forward(self, x):
+        return np.log1p(x)
+
+    def grad_x(self, g, x):
+        return g / (1 + x)
+
+
 class Sqrt(Elementwise):
     """Square root, element by element.
 
@@ -417,6 +434,7 @@ divide = public(np.divide, Divide())
 negative = public(np.negative, Negative())
 exp = public(np.exp, Exp())
 log = public(np.log, Log())
+log1p = public(np.log1p, Log1p())
 sqrt = public(np.sqrt, Sqrt())
 square = public(np.square, Square())
 abs_ = public(np.absolute, Abs())

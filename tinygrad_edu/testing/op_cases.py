@@ -1,17 +1,18 @@
-"""The cases of the primitives, in the order of ops/: elementwise, reduce, shape, index, linalg.
+"""The cases of the primitives, in the order of ops/: elementwise, special, reduce, shape, index, linalg.
 
 Inputs stay away from kinks, ties and the ends of domains, where differences say nothing; tests/test_conventions.py is about those.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..ops import elementwise, index, linalg, reduce, shape
+from ..ops import elementwise, index, linalg, reduce, shape, special
 from .cases import Case, cases_of
 
 Cases = Iterator[Case]
@@ -201,6 +202,20 @@ def astype_cases(rng: np.random.Generator) -> Cases:
 @cases_of(elementwise.Copy)
 def copy_cases(rng: np.random.Generator) -> Cases:
     yield from of_one(elementwise.copy, partial(uniform, rng))
+
+
+@cases_of(elementwise.Log1p)
+def log1p_cases(rng: np.random.Generator) -> Cases:
+    for x_shape in SHAPES:
+        yield Case(elementwise.log1p, x=between(rng, -0.5, 2)(x_shape))
+
+
+@cases_of(special.Erfc)
+def erfc_cases(rng: np.random.Generator) -> Cases:
+    by_definition = np.vectorize(math.erfc, otypes="d")
+    for x_shape in SHAPES:
+        yield Case(special.erfc, oracle=lambda x: np.asarray(by_definition(x), x.dtype), x=uniform(rng, x_shape))
+    yield Case(special.erfc, oracle=lambda x: np.array([0.0, 2.0], x.dtype), name="erfc of +-800", x=np.array([800.0, -800.0]))
 
 
 # Reductions

@@ -1,0 +1,38 @@
+"""The squared error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..engine.op import Fused
+
+
+class MSE(Fused):
+    """Squares of the differences, element by element; then their mean or sum.
+
+    out = mean((x - target)**2)
+
+    Shapes    x and target have one shape; out (), or that shape for reduction "none".
+    Gradient  dL/dx      = 2 * g * (x - target), divided by the number of elements for reduction "mean"
+              dL/dtarget = -dL/dx
+    Keeps     x and target; the difference is computed again.
+    Source    Bishop (2006), Pattern recognition and machine learning, equation 3.12.
+    """
+
+    reduction: str = "mean"
+
+    def forward(self, x, target):
+        squares = x - target
+        squares *= squares
+        return self._reduced(squares)
+
+    def backward(self, g, x, target, needs):
+        grad = x - target
+        grad *= 2 * g / x.size if self.reduction == "mean" else 2 * g
+        return grad, -grad if needs[1] else None
+
+    def composed(self, x, target):
+        return self._reduced(np.square(x - target))
+
+    def _reduced(self, squares):
+        return squares if self.reduction == "none" else np.mean(squares) if self.reduction == "mean" else np.sum(squares)
