@@ -1,4 +1,8 @@
-"""python -m benchmarks ops: nanoseconds to record an op and to walk its node back, here and in other libraries."""
+"""Measure this library beside others.
+
+python -m benchmarks ops     nanoseconds to record an op and to walk its node back
+python -m benchmarks orders  derivatives of order 1 to 4 through fused nodes, and how far they are off
+"""
 
 import os
 
@@ -10,18 +14,21 @@ import argparse
 import json
 import sys
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from . import ops, timing
+from . import ops, orders, timing
 
 GEOMETRIC_MEAN = 0.45
 WORST_ROW = 0.65
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("ops", help="record an op and walk its node back, on tiny arrays")
     command.add_argument("--repeat", type=at_least_1, default=10, help="how often each is measured (default %(default)s)")
@@ -29,6 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
     command.add_argument("--engines", help=f"some of {','.join(ops.ENGINES)} (default: all that are installed)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write every single time, and what it was taken on, to FILE")
     command.set_defaults(run=run_ops)
+    command = commands.add_parser("orders", help="derivatives of order 1 to 4 through fused nodes, beside the truth")
+    command.set_defaults(run=run_orders)
     options = parser.parse_args(arguments)
     options.run(options)
 
@@ -75,6 +84,13 @@ def run_ops(options: argparse.Namespace) -> None:
             row: {name: part.tolist() for name, part in samples.items()} for row, samples in times.items()
         }}
         options.json.write_text(json.dumps(record, indent=1))
+
+
+def run_orders(options: argparse.Namespace) -> None:
+    if not find_spec("mpmath"):
+        sys.exit("orders: the truth is computed by mpmath, which is not installed: pip install mpmath")
+    print(orders.table(orders.measure()))
+    print("\n" + orders.NOTES)
 
 
 def engines_called(names: str | None) -> dict[str, ops.Engine]:

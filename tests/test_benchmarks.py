@@ -2,6 +2,7 @@
 
 import gc
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import ops, timing
+from benchmarks import ops, orders, timing
 
 CHECKOUT = Path(__file__).parents[1]
 ROWS = [(row, shape) for row in ops.ROWS for shape in row.shapes]
@@ -131,3 +132,36 @@ def test_statistics():
 def test_table():
     lines = timing.table(["", "a", "bcd"], ["x", "123", "4"], ["row", "5", "6"]).splitlines()
     assert lines == ["       a  bcd", "---  ---  ---", "x    123    4", "row    5    6"]
+
+
+@pytest.mark.parametrize("name", orders.FUNCTIONS)
+def test_derivatives_of_every_order_are_the_truth(name):
+    inputs = orders.inputs(name)
+    ours, truth = orders.ours(name, *inputs), orders.truth(name, *inputs)
+    assert len(ours) == len(truth) == 4
+    np.testing.assert_allclose(ours, np.array(truth, float), rtol=1e-12)
+
+
+def test_the_table_says_how_far_off_a_derivative_is():
+    found = {"truth": [1.0, -2.0, 4.0, 8.0], "tinygrad_edu": [1.0, -2.0, 4.0 * (1 + 1e-9), -8.0]}
+    header, rule, *lines = orders.table({"cube": found}).splitlines()
+    assert header.split() == ["order", "truth", "tinygrad_edu", "off", "by"]
+    assert [line.split()[-2:] for line in lines] == [
+        ["1.00000000", "0e+00"], ["-2.00000000", "0e+00"], ["4.00000000", "1e-09"], ["2e+00", "wrong"]
+    ]
+
+
+def test_the_page_shows_the_derivatives_that_are_measured():
+    page = (CHECKOUT / "tinygrad_edu/docs/higher_orders.md").read_text("utf-8")
+    done = benchmarks("orders")
+    assert done.returncode == 0, done.stderr
+    shown, measured = derivatives_in(page.partition("```")[0]), derivatives_in(done.stdout)
+    assert len(shown) == len(measured) == len(orders.FUNCTIONS) * len(orders.ORDERS)
+    for line, expected in zip(shown, measured, strict=True):
+        assert line[: len(expected)] == expected and len(line) == 3     # without PyTorch its column is not measured
+
+
+def derivatives_in(text):
+    """The derivatives in each line of a table."""
+    numbers = (re.findall(r"-?\d+\.\d{8}\b", line) for line in text.splitlines())
+    return [found for found in numbers if found]

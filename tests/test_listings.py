@@ -7,6 +7,7 @@ marked text that follows, if there is one. A listing with >>> shows its own resu
 import ast
 import contextlib
 import doctest
+import html
 import importlib
 import io
 import re
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import pytest
 
 import tinygrad_edu as tg
+from tinygrad_edu.examples import pictures
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "tinygrad_edu/docs").rglob("*.md"))]
@@ -113,6 +115,15 @@ def test_links_lead_somewhere(page):
 def test_the_second_listing_of_the_readme_is_the_example():
     ours = [listing for listing in LISTINGS if listing.page.name == "README.md" and not listing.needs_peers]
     assert ours[1].text == (CHECKOUT / "tinygrad_edu/examples/digits.py").read_text("utf-8")
+
+
+def test_the_pictures_of_the_docs_say_what_their_command_draws():
+    committed = {path.name: path.read_text("utf-8") for path in (CHECKOUT / "tinygrad_edu/docs").glob("*.svg")}
+    assert committed.keys() == pictures.PICTURES.keys()
+    for name, draw in pictures.PICTURES.items():
+        labels = re.findall(r'label=("[^"]*"|\w+)', draw().source)
+        drawn = {line.strip() for label in labels for line in label.strip('"').split(r"\n")} - {""}
+        assert drawn == {html.unescape(text).strip() for text in re.findall(r">([^<>]+)</text>", committed[name])}, name
 
 
 def test_the_readme_names_targets_that_exist():
