@@ -1,5 +1,6 @@
 """The command line and the demo, as a user runs them: what they print, the files that they write, and the exit status."""
 
+import json
 import os
 import re
 import signal
@@ -75,6 +76,148 @@ def test_the_seed_decides_the_inputs(capsys):
     assert values("3") == values("3") != values("4")
 
 
+# An op in a file of the user's
+
+
+MY_BATCH_NORM = """
+import numpy as np
+import tinygrad_edu as tg
+
+
+class MyBatchNorm(tg.Fused):
+    eps: float = 1e-5
+
+    def forward(self, x, gamma, beta):
+        mean, var = x.mean(axis=0), x.var(axis=0)
+        x_hat = (x - mean) / np.sqrt(var + self.eps)
+        return gamma * x_hat + beta, {"x_hat": x_hat, "var": var}
+
+    def backward(self, g, gamma, x_hat, var):
+        dx = gamma / np.sqrt(var + self.eps) * (g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0))
+        return dx, (g * x_hat).sum(axis=0), g.sum(axis=0)
+
+    def composed(self, x, gamma, beta):
+        centered = x - np.mean(x, axis=0)
+        return gamma * (centered / np.sqrt(np.mean(centered * centered, axis=0) + self.eps)) + beta
+
+
+class WithoutVariance(MyBatchNorm):
+    def backward(self, g, gamma, x_hat, var):
+        return (gamma / np.sqrt(var + self.eps) * (g - g.mean(axis=0)), *super().backward(g, gamma, x_hat, var)[1:])
+
+
+class WithoutSum(MyBatchNorm):
+    def backward(self, g, gamma, x_hat, var):
+        return (*super().backward(g, gamma, x_hat, var)[:2], g)
+
+
+class AsRows(MyBatchNorm):
+    def backward(self, g, gamma, x_hat, var):
+        dx, dgamma, dbeta = super().backward(g, gamma, x_hat, var)
+        return dx, dgamma[None], dbeta[None]
+
+
+made = MyBatchNorm(1e-3)
+functions = tg.Fused.from_functions(lambda x: (x * x, x), lambda dout, cache: 2 * dout * cache, lambda x: x * x)
+not_fused = 3
+"""
+
+
+@pytest.fixture
+def my_file(tmp_path):
+    path = tmp_path / "my_bn.py"
+    path.write_text(MY_BATCH_NORM)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "op", "inputs"),
+    [
+        ("MyBatchNorm", "MyBatchNorm(eps=1e-05)", "x (128, 64) float32, gamma (64,) float32, beta (64,) float32"),
+        ("made", "MyBatchNorm(eps=0.001)", "x (128, 64) float32, gamma (64,) float32, beta (64,) float32"),
+        ("AsRows", "AsRows(eps=1e-05)", "x (128, 64) float32, gamma (1, 64) float32, beta (1, 64) float32"),
+        ("functions", "<lambda>()", "x (128, 64) float32"),
+    ],
+)
+def test_an_op_in_a_file_is_compared(my_file, name, op, inputs, capsys):
+    assert status_of("compare", f"{my_file}:{name}", "--rtol", "1e-6", "--atol", "1e-5") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [f"{op}: fused against composed", f"inputs     {inputs}"]
+    assert lines[-1].startswith("The hand-written gradient of ")
+
+
+def test_a_mistake_in_a_file_is_diagnosed_with_status_1(my_file):
+    finished = run("compare", "my_bn.py:WithoutVariance", "--json", "report.json", cwd=my_file.parent)
+    assert (finished.returncode, finished.stderr) == (1, "")
+    assert "\ndiagnosis  dL/dx: the path through the variance is left out\n" in finished.stdout
+    data = json.loads((my_file.parent / "report.json").read_text())
+    assert data["ok"] is False and data["mistakes"] == {"dL/dx": "the path through the variance is left out"}
+    assert data["verdict"] == finished.stdout.splitlines()[-1]
+
+    finished = run("compare", "my_bn.py:WithoutSum", "--json", "report.json", cwd=my_file.parent)
+    assert (finished.returncode, finished.stderr) == (1, "")
+    first, second = finished.stdout.splitlines()
+    assert first.startswith("WithoutSum(eps=1e-05) cannot be compared: WithoutSum(eps=1e-05): the gradient of beta came back from ")
+    assert second == "diagnosis  dL/dbeta: the sum over axis 0 is missing"
+    assert json.loads((my_file.parent / "report.json").read_text()) == {
+        "op": "WithoutSum(eps=1e-05)", "ok": False, "verdict": f"{first}\n{second}"
+    }
+    assert sorted(path.name for path in my_file.parent.iterdir() if path.suffix) == ["my_bn.py", "report.json"]
+
+
+def test_a_file_may_say_its_inputs_and_import_its_neighbours(tmp_path, capsys):
+    (tmp_path / "neighbour_of_mine.py").write_text("factor = 2.0")
+    (tmp_path / "scale.py").write_text(
+        "import numpy as np, tinygrad_edu as tg\nfrom neighbour_of_mine import factor\n"
+        "class Scale(tg.Fused):\n"
+        "    constants = ('mask',)\n"
+        "    def forward(self, x, mask):\n        return x * mask * factor\n"
+        "    def grad_x(self, g, mask):\n        return g * mask * factor\n"
+        "    def composed(self, x, mask):\n        return x * mask * factor\n"
+        "def inputs(shape, generator):\n    return generator.normal(size=shape), generator.random(shape) < 0.5\n"
+    )
+    before = list(sys.path)
+    assert status_of("compare", f"{tmp_path / 'scale.py'}:Scale", "--shape", "6,3", "--dtype", "float64") == 0
+    assert "x (6, 3) float64, mask (6, 3) bool" in capsys.readouterr().out
+    assert sys.path == before
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "said"),
+    [
+        (MY_BATCH_NORM, "not_fused", "has no fused op 'not_fused'; the classes derived from Fused and their instances there are: MyBatchNorm, "),
+        ("", "Any", "instances there are: none"),
+        ("import tinygrad_edu as tg\n1 / 0", "Any", "my_bn.py, line 2: ZeroDivisionError: division by zero"),
+        ("x = (", "Any", "my_bn.py: SyntaxError: "),
+        ("import tinygrad_edu as tg\nclass A(tg.Fused):\n    def forward(self, x): pass", "A", "DefinitionError: A: the input x has no rule"),
+        (MY_BATCH_NORM.replace("eps: float = 1e-5", "eps: float"), "WithoutSum", "write an instance in the file, such as op = WithoutSum(...)"),
+        (None, "Any", "my_bn.py: there is no such file"),
+    ],
+)
+def test_a_file_that_has_no_such_op_is_one_line_and_status_2(text, name, said, tmp_path, capsys):
+    path = tmp_path / "my_bn.py"
+    if text is not None:
+        path.write_text(text.replace("made = MyBatchNorm(1e-3)", ""))
+    assert status_of("compare", f"{path}:{name}") == 2
+    out, err = capsys.readouterr()
+    assert out == "" and said in err and err.count("\n") == 1
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path, capsys):
+    (tmp_path / "op.txt").write_text("")
+    assert status_of("compare", f"{tmp_path / 'op.txt'}:Any") == 2
+    assert "op.txt is no Python file; its name needs to end in .py" in capsys.readouterr().err
+
+
+def test_the_report_is_written_for_programs(tmp_path, capsys):
+    path = tmp_path / "report.json"
+    assert status_of("compare", "sigmoid", "--shape", "8,3", "--json", str(path)) == 0
+    data = json.loads(path.read_text())
+    assert data["ok"] is True and data["op"] == "Sigmoid()" and [row["name"] for row in data["rows"]] == ["out", "dL/dx"]
+    assert data["verdict"] == capsys.readouterr().out.splitlines()[-1]
+    assert status_of("compare", "sigmoid", "--json", str(tmp_path / "no" / "folder.json")) == 2
+
+
 # Mistakes of the user
 
 
@@ -111,7 +254,9 @@ def test_a_mistake_is_one_line_and_status_2(arguments, said, capsys):
     assert err.endswith("--help says what there is\n") and err.count("\n") == 1
 
 
-@pytest.mark.parametrize(("command", "said"), [([], "demo"), (["demo"], "--epochs N"), (["compare"], "--shape N,N")])
+@pytest.mark.parametrize(
+    ("command", "said"), [([], "demo"), (["demo"], "--epochs N"), (["compare"], "--shape N,N"), (["compare"], "which is executed")]
+)
 def test_help(command, said, capsys):
     assert status_of(*command, "--help") == 0
     assert said in capsys.readouterr().out

@@ -1,5 +1,7 @@
 """tg.compare: a right op passes with true numbers, a wrong one fails by name, and the report says what it used."""
 
+import functools
+import json
 import re
 import sys
 
@@ -11,7 +13,7 @@ from tinygrad_edu import comparison
 from tinygrad_edu.cli import PROBLEMS
 from tinygrad_edu.comparison import Difference
 from tinygrad_edu.engine.node import ancestors
-from tinygrad_edu.errors import DTypeError, GradientCheckError, GraphError, ShapeError
+from tinygrad_edu.errors import DefinitionError, DTypeError, GradientCheckError, GraphError, ShapeError
 from tinygrad_edu.fused.batch_norm import BatchNorm
 from tinygrad_edu.fused.cross_entropy import CrossEntropy
 
@@ -150,8 +152,8 @@ def test_the_worst_element_is_where_the_mistake_is(inputs):
 def test_a_looser_tolerance_lets_a_mistake_pass(inputs):
     op = UnbiasedVariance((0,))
     worst = max(row.fused.relative for row in tg.compare(op, *inputs, repeats=1).rows)
-    assert not tg.compare(op, *inputs, rtol=0.9 * worst, atol=0, repeats=1).ok
-    assert tg.compare(op, *inputs, rtol=1.1 * worst, atol=0, repeats=1).ok
+    assert not tg.compare(op, *inputs, rtol=0.9 * worst, atol=0, repeats=1, orders=(1,)).ok
+    assert tg.compare(op, *inputs, rtol=1.1 * worst, atol=0, repeats=1, orders=(1,)).ok
     assert tg.compare(op, *inputs, rtol=0, atol=1e3, repeats=1).ok
 
 
@@ -399,6 +401,218 @@ def test_an_error_in_the_reference_says_so():
     with pytest.raises(ArithmeticError) as failure:
         tg.compare(Ceiling(), np.ones(2), reference="longdouble")
     assert "this happened in the reference, the composed twin in longdouble" in failure.value.__notes__[-1]
+
+
+# Orders 2 and 3
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_higher_orders_of_every_fused_op_are_right(name):
+    op, *inputs = PROBLEMS[name]((12, 5), np.random.default_rng(1))
+    report = tg.compare(op, *inputs, repeats=1)
+    moved = [row.name for row in report.rows if row.order == 1]
+    assert [(row.order, row.name) for row in report.higher] == [
+        (order, name.replace("dL", f"d{order}L")) for order in (2, 3) for name in moved
+    ]
+    assert all(row.ok and row.told for row in report.higher) and report.ok
+    assert {row.shape[0] for row in report.higher} == {comparison.DIRECTIONS}
+    if name not in ("dropout", "linear"):           # whose third derivatives are 0
+        assert all(0 < max(row.fused.relative for row in report.higher if row.order == order) < 1e-6 for order in (2, 3))
+
+
+class CubeFromTables(tg.Fused):
+    """x**3, with a gradient that is right at 1, where it is compared, and may be wrong beside it."""
+
+    second: float
+    third: float
+
+    def forward(self, x):
+        return x * x * x
+
+    def grad_x(self, g, x):
+        return g * (3 + self.second * (x - 1) + self.third * (x - 1) * (x - 1) / 2)
+
+    def composed(self, x):
+        return x * x * x
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "wrong"), [(6, 6, []), (6, 0, ["d3L/dx"]), (3, 6, ["d2L/dx"]), (0, 0, ["d2L/dx", "d3L/dx"])]
+)
+def test_a_gradient_that_is_right_at_one_point_only_fails(second, third, wrong):
+    report = tg.compare(CubeFromTables(second, third), np.ones(4), repeats=1)
+    assert all(row.ok for row in report.rows)
+    assert [row.name for row in report.higher if not row.ok] == wrong and report.ok == (not wrong)
+    if wrong:
+        assert report.verdict == (
+            f"The gradient of CubeFromTables is right here, but its derivative by hand is not that of the twin, in {', '.join(wrong)}."
+        )
+        assert f"rder {wrong[0][1]} is not that of the twin, in {wrong[0]}" in report.higher_verdict
+        with pytest.raises(GradientCheckError):
+            report.assert_close()
+
+
+def test_orders_are_asked_for(inputs):
+    report = tg.compare(BatchNorm((0,)), *inputs, repeats=1, orders=(1, 3))
+    assert {row.order for row in report.higher} == {3}
+    report = tg.compare(BatchNorm((0,)), *inputs, repeats=1, orders=(1,))
+    assert report.higher == () and report.higher_verdict == "Orders 2 and 3: not asked for."
+    report = tg.compare(UnbiasedVariance((0,)), *inputs, repeats=1)
+    assert report.higher == ()
+    assert report.higher_verdict == "Orders 2 and 3: not compared, since the gradient itself is out of tolerance."
+    with pytest.raises(ValueError, match=r"compare: orders is \(4,\); it needs to be some of 1, 2 and 3"):
+        tg.compare(BatchNorm((0,)), *inputs, orders=(4,))
+
+
+def test_large_inputs_are_cut_to_their_first_rows():
+    rng = np.random.default_rng(3)
+    x, gamma, beta = rng.normal(size=(4096, 32)), np.ones((1, 32)), np.zeros((1, 32))
+    report = tg.compare(BatchNorm((0,)), x, gamma, beta, repeats=1)
+    assert report.ok and report.higher[0].shape == (comparison.DIRECTIONS, 511, 32)
+    assert report.higher_verdict.endswith(", by differences of the hand-written gradient, on the first 511 of 4096 rows.")
+    long = tg.compare(LogOfOneMore(), rng.random((2, 100_000)), repeats=1)
+    assert long.ok and "cannot be cut to their first rows" in long.higher_verdict
+
+
+def test_differences_that_are_too_coarse_say_so(inputs):
+    report = tg.compare(BatchNorm((0,)), np.ones((8, 3)), *[x[:, :3] for x in inputs[1:]], repeats=1)
+    assert report.ok and not all(row.told for row in report.higher)
+    assert "At order 2 differences are too coarse on these inputs to tell, in d2L/dx, d2L/dgamma" in report.higher_verdict
+
+
+# For programs and for tests
+
+
+def test_the_helper_for_tests_passes_or_raises_the_report(inputs):
+    assert tg.testing.assert_fused_matches_composed(BatchNorm((0,)), *inputs) is None
+    with pytest.raises(GradientCheckError, match="The hand-written gradient of NegativeBeta is wrong, in dL/dbeta") as failure:
+        tg.testing.assert_fused_matches_composed(NegativeBeta((0,)), *inputs)
+    assert "diagnosis  dL/dbeta: it has the wrong sign" in str(failure.value)
+    tg.testing.assert_fused_matches_composed(NegativeBeta((0,)), *inputs, atol=1e3)
+    with pytest.raises(GradientCheckError, match="d3L/dx"):
+        tg.testing.assert_fused_matches_composed(CubeFromTables(6, 0), np.ones(4))
+    tg.testing.assert_fused_matches_composed(CubeFromTables(6, 0), np.ones(4), orders=(1, 2))
+
+
+def test_the_report_as_data_says_what_the_report_says(inputs):
+    for op in (BatchNorm((0,)), WithoutMean((0,))):
+        report = tg.compare(op, *inputs, repeats=2)
+        data = json.loads(json.dumps(report.as_dict(), allow_nan=False))
+        assert (data["op"], data["inputs"], data["reference"]) == (repr(op), report.inputs, report.reference)
+        assert (data["ok"], data["verdict"], data["higher_verdict"]) == (report.ok, report.verdict, report.higher_verdict)
+        assert data["mistakes"] == report.mistakes
+        assert [(row["order"], row["name"], tuple(row["shape"]), row["dtype"], row["ok"], row["tolerance"]) for row in data["rows"]] == [
+            (row.order, row.name, row.shape, str(row.dtype), row.ok, row.tolerance) for row in report.rows
+        ]
+        for mine, theirs in ((report.rows, data["rows"]), (report.higher, data["higher"])):
+            for row, found in zip(mine, theirs, strict=True):
+                for name in {"fused", "composed", "each_other", "method"} & found.keys():
+                    expected = getattr(row, name)
+                    assert Difference(**{**found[name], "at": tuple(found[name]["at"])}) == expected
+        assert data["fused"] == {**report.fused._asdict(), "forward": list(report.fused.forward), "backward": list(report.fused.backward)}
+    with np.errstate(all="ignore"):
+        data = tg.compare(LogOfOneMore(), np.array([-1.0, np.nan]), repeats=1).as_dict()
+    assert data["rows"][0]["fused"]["value"] == "-inf"
+    json.dumps(data, allow_nan=False)
+
+
+# Functions in the assignment's own shape
+
+
+def batchnorm_forward(x, gamma, beta, eps=1e-5):
+    centered = x - x.mean(axis=0)
+    inv_std = 1 / np.sqrt((centered * centered).mean(axis=0) + eps)
+    x_hat = centered * inv_std
+    return gamma * x_hat + beta, (x_hat, inv_std, gamma)
+
+
+def batchnorm_backward(dout, cache):
+    x_hat, inv_std, gamma = cache
+    dx = gamma * inv_std * (dout - dout.mean(axis=0) - x_hat * (dout * x_hat).mean(axis=0))
+    return dx, (dout * x_hat).sum(axis=0), dout.sum(axis=0)
+
+
+def batchnorm_composed(x, gamma, beta, eps):
+    centered = x - np.mean(x, axis=0)
+    return gamma * (centered / np.sqrt(np.mean(centered * centered, axis=0) + eps)) + beta
+
+
+@pytest.fixture
+def vectors(inputs):
+    return [inputs[0], inputs[1][0], inputs[2][0]]
+
+
+def test_functions_make_an_op_that_is_compared(vectors):
+    op = tg.Fused.from_functions(batchnorm_forward, batchnorm_backward, batchnorm_composed)
+    assert repr(op) == "batchnorm(eps=1e-05)" and op.inputs == ("x", "gamma", "beta") and isinstance(op, tg.Fused)
+    report = tg.compare(op, *vectors, repeats=1)
+    assert report.ok
+    assert [row.name for row in report.rows] == ["out", "dL/dx", "dL/dgamma", "dL/dbeta"]
+    assert report.verdict.startswith("The hand-written gradient of batchnorm is right")
+    wrong = tg.Fused.from_functions(
+        batchnorm_forward, lambda dout, cache: (*batchnorm_backward(dout, cache)[:2], -dout.sum(axis=0)), batchnorm_composed
+    )
+    assert [row.name for row in tg.compare(wrong, *vectors, repeats=1).rows if not row.ok] == ["dL/dbeta"]
+
+
+def test_functions_are_recorded_in_every_mode(vectors):
+    op = tg.Fused.from_functions(batchnorm_forward, batchnorm_backward, batchnorm_composed)
+    reference = BatchNorm((0,))
+    x, gamma, beta = [tg.tensor(value, requires_grad=True) for value in vectors]
+    with tg.no_grad():
+        assert op(x, gamma, beta).node is None
+    with tg.composed():
+        assert len(ancestors([op(x, gamma, beta).node])) > 5
+    seconds = []
+    for function in (op, reference):
+        first, _ = tg.grad(function(x, gamma, beta), [x, gamma], np.cos(vectors[0]), create_graph=True)
+        seconds.append(tg.grad(first, [x, gamma], np.sin(vectors[0])))
+    for ours, theirs in zip(*seconds, strict=True):
+        np.testing.assert_allclose(ours.data, theirs.data, rtol=1e-12, atol=1e-12)
+
+
+def test_functions_with_constants_and_bound_arguments():
+    def masked_forward(x, mask, param):
+        return x * mask * param["scale"], (mask, param["scale"])
+
+    bound = {"param": {"scale": 2.0}}
+    op = tg.Fused.from_functions(
+        functools.partial(masked_forward, **bound), lambda dout, cache: dout * cache[0] * cache[1],
+        lambda x, mask: x * mask * 2.0, constants=("mask",),
+    )
+    assert repr(op) == "masked()" and op.inputs == ("x", "mask")
+    report = tg.compare(op, np.arange(4.0), np.array([True, False, True, True]), repeats=1)
+    assert report.ok and [row.name for row in report.rows] == ["out", "dL/dx"]
+
+
+def one_forward(x):
+    return x * 1, None
+
+
+@pytest.mark.parametrize(
+    ("functions", "said"),
+    [
+        ((one_forward, lambda dout: dout, lambda x: x * 1), r"one: backward needs to be a function of \(dout, cache\)"),
+        ((one_forward, lambda dout, cache: dout, lambda y: y * 1), "one: composed takes y and forward takes x; they must be the same"),
+        ((lambda *xs: xs, lambda dout, cache: dout, lambda xs: xs), r"<lambda>: forward takes \*xs; its parameters are the inputs"),
+        ((lambda cache: (cache, 1), lambda dout, cache: dout, lambda cache: cache), "<lambda>: an input of forward is called cache"),
+        ((lambda: 1, lambda dout, cache: dout, lambda: 1), r"<lambda>: forward\(self\) has no input"),
+        ((3, lambda dout, cache: dout, lambda x: x), "int: forward is 3, and what it takes cannot be read"),
+    ],
+)
+def test_functions_that_do_not_fit_are_refused_at_once(functions, said):
+    with pytest.raises(DefinitionError, match=said):
+        tg.Fused.from_functions(*functions)
+
+
+def test_functions_that_return_something_else_are_refused():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    alone = tg.Fused.from_functions(lambda x: x * 1, lambda dout, cache: dout, lambda x: x * 1)
+    with pytest.raises(DefinitionError, match=r"forward returned ndarray; it needs to return \(out, cache\)"):
+        alone(x)
+    many = tg.Fused.from_functions(one_forward, lambda dout, cache: (dout, dout), lambda x: x * 1)
+    with pytest.raises(DefinitionError, match=r"one\(\): backward returned 2 gradients; it needs to return one for each of x"):
+        many(x).sum().backward()
 
 
 # Errors

@@ -617,6 +617,32 @@ def test_ops_with_equal_settings_are_one_and_name_themselves():
         Sum((0,)).axis = (1,)
 
 
+def test_a_subclass_is_read_anew_also_where_it_inherits_forward():
+    class Product(tg.Fused):
+        def forward(self, a, b):
+            return a * b
+
+        def backward(self, g, a, b):
+            return g * b, g * a
+
+        def composed(self, a, b):
+            return a * b
+
+    class Swapped(Product):
+        def backward(self, g, b, a):
+            return g * b, g * a
+
+    class Scaled(type(tg.multiply(leaf(1.0), 2.0).op)):
+        def grad_b(self, g, b, a):
+            return g * a + 0 * b
+
+    for op in (Product(), Swapped(), Scaled()):
+        a, b = leaf(3.0), leaf(6.0)
+        assert [g.tolist() for g in tg.grad(op(a, b).sum(), [a, b])] == [[6.0], [3.0]]
+    with pytest.raises(tg.errors.DefinitionError, match="names mean"):
+        bad("K", type(tg.multiply(leaf(1.0), 2.0).op), grad_b=lambda self, g, mean: g)()
+
+
 def test_an_op_with_any_number_of_inputs():
     class Total(tg.Op):
         def forward(self, scale, *xs):

@@ -8,7 +8,10 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
-ORDER = [{"cli", "examples"}, {"viz", "comparison", "testing", "data"}, {"optim", "nn"}, {"func", "fused"}, {"ops"}, {"engine"}, {"errors"}]
+ORDER = [
+    {"cli", "examples"}, {"viz", "comparison", "testing", "data"},
+    {"diagnosis"}, {"optim", "nn"}, {"func", "fused"}, {"ops"}, {"engine"}, {"errors"},
+]
 """The rooms of the house. Each may import from those after it; two of one level may not import each other."""
 
 ENGINE_ORDER = [{"op"}, {"recording", "definition"}, {"tensor"}, {"backward"}, {"modes", "changes"}, {"node"}]

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 import numpy as np
 
 import tinygrad_edu as tg
+from tinygrad_edu.errors import DefinitionError, DTypeError, GraphError, ShapeError
 from tinygrad_edu.fused.batch_norm import BatchNorm
 from tinygrad_edu.fused.cross_entropy import CrossEntropy
 from tinygrad_edu.fused.dropout import Dropout
 from tinygrad_edu.fused.linear import Linear
 from tinygrad_edu.fused.log_softmax import LogSoftmax
 from tinygrad_edu.fused.sigmoid import Sigmoid
+
+_Problem = Callable[[tuple[int, ...], np.random.Generator], tuple[Any, ...]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,11 +66,16 @@ def _parser() -> _Parser:
     demo.set_defaults(run=_demo)
 
     compare = commands.add_parser("compare", help="compare a fused op with its composed twin, on random inputs")
-    compare.add_argument("op", choices=list(PROBLEMS), help=", ".join(PROBLEMS), metavar="op")
+    compare.add_argument(
+        "op", type=_problem, metavar="op",
+        help=", ".join(PROBLEMS) + "; or FILE.py:NAME, a Fused, class or instance, in a file of your own, which is executed for it. Its first "
+        "input has --shape, and the others the size of the last axis, unless the file defines inputs(shape, generator)",
+    )
     compare.add_argument("--shape", type=_shape, default=(128, 64), metavar="N,N", help="of the input (default: 128,64)")
     compare.add_argument("--dtype", choices=["float16", "float32", "float64"], default="float32", help="(default: %(default)s)")
     compare.add_argument("--rtol", type=_tolerance, metavar="X", help="relative tolerance (default: by dtype)")
     compare.add_argument("--atol", type=_tolerance, metavar="X", help="absolute tolerance (default: by dtype)")
+    compare.add_argument("--json", metavar="FILE", help="write the report there as well, for programs")
     compare.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the inputs (default: %(default)s)")
     compare.set_defaults(run=_compare)
     return parser
@@ -78,13 +91,89 @@ def _demo(options: argparse.Namespace, parser: _Parser) -> int:
 def _compare(options: argparse.Namespace, parser: _Parser) -> int:
     generator = np.random.default_rng(options.seed)
     try:
-        op, *inputs = PROBLEMS[options.op](options.shape, generator)
+        problem = PROBLEMS[options.op] if options.op in PROBLEMS else _problem_in(*options.op.rsplit(":", 1))
+        op, *inputs = problem(options.shape, generator)
     except ValueError as error:
         parser.error(f"compare {options.op} --shape {','.join(map(str, options.shape))}: {error}")
+    except _FileError as error:
+        parser.error(str(error))
     inputs = [x.astype(options.dtype) if x is not None and x.dtype.kind == "f" else x for x in inputs]
-    report = tg.compare(op, *inputs, rtol=options.rtol, atol=options.atol, generator=generator)
-    print(report)
-    return 0 if report.ok else 1
+    try:
+        report = tg.compare(op, *inputs, rtol=options.rtol, atol=options.atol, generator=generator)
+    except (ShapeError, DTypeError, GraphError, DefinitionError) as error:      # what a derivation in a file may do
+        text, data = "\n".join([f"{op!r} cannot be compared: {error}", *getattr(error, "__notes__", [])]), None
+    else:
+        text, data = str(report), report.as_dict()
+    if options.json:
+        path = Path(options.json)
+        beside = path.with_name(path.name + ".part")        # a file is there wholly or not at all
+        beside.write_text(json.dumps(data or {"op": repr(op), "ok": False, "verdict": text}, indent=2) + "\n", "utf-8")
+        beside.replace(path)
+    print(text)
+    return 0 if data and data["ok"] else 1
+
+
+# A fused op in a file of the user's
+
+
+class _FileError(Exception):
+    """A file that cannot be executed, or has no such op; the text says which."""
+
+
+def _problem_in(file: str, name: str) -> _Problem:
+    """The op called name in a file, which is executed, and its inputs."""
+    module = _executed(file)
+    found = {key: value for key, value in vars(module).items() if isinstance(value, tg.Fused) or _is_fused_class(value)}
+    if name not in found:
+        there = ", ".join(key for key, value in found.items() if value is not tg.Fused) or "none"
+        raise _FileError(f"{file} has no fused op {name!r}; the classes derived from Fused and their instances there are: {there}")
+    try:
+        op = found[name]() if isinstance(found[name], type) else found[name]
+    except (TypeError, DefinitionError) as error:
+        raise _FileError(f"{file}: {error}; write an instance in the file, such as op = {name}(...), and give its name") from error
+
+    def problem(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Any, ...]:
+        if hasattr(module, "inputs"):
+            return op, *[None if x is None else np.asarray(x) for x in module.inputs(shape, generator)]
+        x = generator.normal(size=shape)
+        others = [generator.uniform(0.5, 1.5, shape[-1:]) for _ in op.inputs[1:]]
+        as_rows = [other.reshape((1,) * (len(shape) - 1) + shape[-1:]) for other in others]
+        return (op, x, *others) if _takes(op, x, *others) or not _takes(op, x, *as_rows) else (op, x, *as_rows)
+
+    return problem
+
+
+def _executed(file: str) -> ModuleType:
+    path = Path(file)
+    if not path.is_file():
+        raise _FileError(f"{file}: there is no such file")
+    spec = importlib.util.spec_from_file_location(f"compared_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise _FileError(f"{file} is no Python file; its name needs to end in .py")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.resolve().parent))          # as for a script, so that the file can import its neighbours
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+        where = f"{file}, line {lines[-1]}" if lines else file
+        raise _FileError(f"{where}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def _is_fused_class(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, tg.Fused)
+
+
+def _takes(op: tg.Fused, *inputs: np.ndarray) -> bool:
+    """Whether op and its backward run on these inputs, and give gradients of their shapes."""
+    try:
+        op(*[tg.tensor(x, requires_grad=name not in op.constants) for name, x in zip(op.inputs, inputs)]).sum().backward()
+    except Exception:           # which one, the comparison is going to say
+        return False
+    return True
 
 
 # What compare gives to each fused op: the op, and its inputs from a shape and a generator.
@@ -122,7 +211,7 @@ def _sigmoid(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[An
     return Sigmoid(), generator.normal(size=shape)
 
 
-PROBLEMS: dict[str, Callable[[tuple[int, ...], np.random.Generator], tuple[Any, ...]]] = {
+PROBLEMS: dict[str, _Problem] = {
     "batch_norm": _batch_norm,
     "cross_entropy": _cross_entropy,
     "dropout": _dropout,
@@ -139,6 +228,12 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
+
+
+def _problem(text: str) -> str:
+    if text not in PROBLEMS and ":" not in text:
+        raise argparse.ArgumentTypeError(f"invalid choice: {text!r}; choose from {', '.join(PROBLEMS)}, or give FILE.py:NAME")
+    return text
 
 
 def _seed(text: str) -> int:

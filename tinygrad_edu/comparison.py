@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from importlib.util import find_spec
 from statistics import median
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .diagnosis import diagnose, diagnose_shape
 from .engine.modes import Mode, composed, enable_grad
 from .engine.node import ancestors, kept_bytes, leaf_node
 from .engine.op import Fused
@@ -26,6 +27,19 @@ MPMATH_BITS = 113
 
 MOST_ELEMENTS_FOR_MPMATH = 20_000
 """With more elements than these mpmath is used only if it is asked for: it takes some microseconds for each operation."""
+
+
+HIGHER_TOLERANCES = {2: 1e-7, 3: 1e-5}
+"""rtol for each higher order: differences in float64 lose that much."""
+
+DIRECTIONS = 3
+"""Along so many directions the hand-written gradient is differentiated by differences."""
+
+STEP = 1 / 256
+"""How far to go along a direction, next to the spread of each input; a power of 2, so that dividing by it rounds nothing."""
+
+MOST_ELEMENTS_FOR_DIFFERENCES = 16_384
+"""With more elements than these, higher orders are compared on the first rows of the inputs."""
 
 
 class Difference(NamedTuple):
@@ -78,6 +92,35 @@ class Row(NamedTuple):
         return self.composed.absolute <= self.tolerance
 
 
+class HigherRow(NamedTuple):
+    """A derivative of the gradient of one input, along directions in which all inputs move together.
+
+    order      2 or 3.
+    name       "d2L/dx", or "d3L/dx".
+    shape      that of the input, after the number of directions.
+    fused      differences of the hand-written gradient against the twin's own derivative; both in float64.
+    method     differences of the twin's gradient against the same: how far off differences are.
+    tolerance  what the method's error may be; the hand-written gradient is allowed four times the method's error beside it.
+    """
+
+    order: int
+    name: str
+    shape: tuple[int, ...]
+    fused: Difference
+    method: Difference
+    tolerance: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the hand-written gradient has the derivative of the twin's, as far as differences can tell."""
+        return self.fused.absolute <= self.tolerance + 4 * self.method.absolute
+
+    @property
+    def told(self) -> bool:
+        """Whether differences are precise enough to tell."""
+        return self.method.absolute <= self.tolerance
+
+
 class Cost(NamedTuple):
     """The price of one form.
 
@@ -106,6 +149,9 @@ class Report:
     reference        what the values are compared with, in words.
     rows             a Row for the output, and one for the gradient of each input that has one.
     fused, composed  the Cost of each form.
+    higher           a HigherRow for the gradient of each input at orders 2 and 3.
+    higher_inputs    what these were compared on, in words, or why they were not.
+    mistakes         for each gradient that is wrong what explains it, in words: {"dL/dx": "the path through the mean is left out"}.
     """
 
     op: Fused
@@ -114,17 +160,48 @@ class Report:
     rows: tuple[Row, ...]
     fused: Cost
     composed: Cost
+    higher: tuple[HigherRow, ...] = ()
+    higher_inputs: str = "not compared"
+    mistakes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def diagnosis(self) -> str:
+        """What is wrong with the gradients that are, a line for each; empty if none is."""
+        return "\n".join(f"{name}: {words}" for name, words in self.mistakes.items())
 
     @property
     def ok(self) -> bool:
         """Whether the output and every gradient of the fused op are within tolerance of the reference."""
-        return all(row.ok for row in self.rows)
+        return all(row.ok for row in self.rows) and all(row.ok for row in self.higher)
+
+    @property
+    def higher_verdict(self) -> str:
+        """What was found at orders 2 and 3, in one sentence."""
+        if not self.higher:
+            return f"Orders 2 and 3: {self.higher_inputs}."
+        sentences = []
+        for order in sorted({row.order for row in self.higher}):
+            rows = [row for row in self.higher if row.order == order]
+            wrong = [row.name for row in rows if not row.ok]
+            untold = [row.name for row in rows if not row.told]
+            if wrong:
+                sentences.append(f"order {order} is not that of the twin, in {', '.join(wrong)}")
+            elif untold:
+                sentences.append(f"at order {order} differences are too coarse on these inputs to tell, in {', '.join(untold)}")
+            else:
+                to = max([row.fused.relative for row in rows if np.isfinite(row.fused.relative)], default=0)    # of 0 no part can be taken
+                sentences.append(f"order {order} is that of the twin to {to:.0e}")
+        text = "; ".join(sentences)
+        return f"{text[0].upper()}{text[1:]}, by differences of the hand-written gradient, on {self.higher_inputs}."
 
     @property
     def verdict(self) -> str:
         """What was found, in one sentence."""
         name = type(self.op).__name__
         wrong = [row for row in self.rows if not row.ok]
+        if not wrong and not self.ok:
+            names = ", ".join(row.name for row in self.higher if not row.ok)
+            return f"The gradient of {name} is right here, but its derivative by hand is not that of the twin, in {names}."
         if not wrong:
             lost = ", ".join(row.name for row in self.rows if not row.composed_ok)
             time, memory = self.fused.seconds / self.composed.seconds, self.fused.kept_bytes / max(1, self.composed.kept_bytes)
@@ -147,6 +224,11 @@ class Report:
         if not self.ok:
             raise GradientCheckError(f"{self.verdict}\n\n{self}")
 
+    def as_dict(self) -> dict[str, Any]:
+        """The whole report as dicts, lists, strings and numbers, ready for JSON; infinities and NaN are the strings "inf" and "nan"."""
+        said = ("ok", "verdict", "higher_verdict")
+        return {**_plain({f.name: getattr(self, f.name) for f in fields(self)}), **{name: getattr(self, name) for name in said}}
+
     def __str__(self) -> str:
         return "\n".join(
             [
@@ -158,6 +240,10 @@ class Report:
                 "",
                 *_cost_table(self.fused, self.composed),
                 "",
+                *([*_higher_table(self.higher), ""] if self.higher else []),
+                self.higher_verdict,
+                "",
+                *([f"diagnosis  {line}" for line in self.diagnosis.splitlines()] + [""] if self.mistakes else []),
                 self.verdict,
             ]
         )
@@ -173,12 +259,15 @@ def compare(
     reference: str | None = None,
     repeats: int = 15,
     generator: np.random.Generator | None = None,
+    orders: Sequence[int] = (1, 2, 3),
 ) -> Report:
     """Compare a fused op with its composed twin: the output, and the gradient of each input for the same random dL/dout.
 
         max |fused - reference| <= atol + rtol * max |reference|
 
-    The reference is the twin once more, at the same inputs, in extended precision.
+    The reference is the twin once more, at the same inputs, in extended precision. At orders 2 and 3 the hand-written gradient is
+    differentiated by differences, along a few drawn directions in float64, and compared with the twin's higher derivative: under
+    create_graph a fused op may be its own twin, and comparing the two would compare a thing with itself.
 
     Parameters
         op          an instance of a Fused, the library's or your own: BatchNorm(axes=(0,)).
@@ -188,10 +277,13 @@ def compare(
                     as on x86-64 Linux; elsewhere float64 for narrower inputs, and mpmath for float64. The report says which.
         repeats     how often each form is timed, in turn with the other.
         generator   draws dL/dout; by default the same each time.
+        orders      which orders to compare, of 1, 2 and 3; 1 always is, and the others if it is right. Inputs of more elements than
+                    MOST_ELEMENTS_FOR_DIFFERENCES are cut to their first rows for it, and the report says so.
     Returns a Report: a table with a verdict when printed; ok, assert_close() and all numbers for programs.
     The inputs, and their grad, stay as they are.
     Raises DTypeError if op is no instance of a Fused, or an input or the output is not real; GraphError if no input has a gradient;
-    ShapeError if the two forms have outputs of different shapes or dtypes.
+    ShapeError if the two forms have outputs of different shapes or dtypes, or a hand-written gradient has not the shape of its input;
+    its notes (__notes__) then say what explains that, such as a sum that is missing.
 
     >>> import numpy as np, tinygrad_edu as tg
     >>> class Cube(tg.Fused):
@@ -209,6 +301,8 @@ def compare(
         raise DTypeError(f"compare: op is {op!r}; it needs to be an instance of a Fused{hint}")
     if repeats < 1:
         raise ValueError(f"compare: repeats is {repeats}; it needs to be at least 1")
+    if not set(orders) <= {1, 2, 3}:
+        raise ValueError(f"compare: orders is {orders!r}; it needs to be some of 1, 2 and 3")
     names = [op.input_name(i) for i in range(len(inputs))]
     values = [None if x is None else np.asarray(new_array(x)) for x in inputs]
     for name, value in zip(names, values):
@@ -225,12 +319,45 @@ def compare(
         generator = np.random.default_rng(int.from_bytes(b"dL/dout")) if generator is None else generator
         upstream = np.asarray(generator.standard_normal(out.shape), out.dtype)
         words, expected = _reference(op, values, wanted, upstream, reference)
+        try:
+            by_hand = fused.results(upstream)
+        except ShapeError as error:
+            for name, words in _mistaken_shapes(op, names, values, wanted, out.shape).items():
+                error.add_note(f"diagnosis  dL/d{name}: {words}")
+            raise
         what = [(0, "out"), *[(1, f"dL/d{name}") for name, is_wanted in zip(names, wanted) if is_wanted]]
-        arrays = zip(fused.results(upstream), twin.results(upstream), expected)
+        arrays = zip(by_hand, twin.results(upstream), expected)
         rows = tuple(_row(order, name, *three, rtol, atol) for (order, name), three in zip(what, arrays))
-        costs = _costs((fused, twin), upstream, repeats)
+        cost, twin_cost = _costs((fused, twin), upstream, repeats)
+        higher: tuple[HigherRow, ...] = ()
+        on = "not compared, since the gradient itself is out of tolerance"
+        if all(row.ok for row in rows):
+            higher, on = _higher(op, names, values, wanted, sorted(set(orders) - {1}), rtol, atol)
+        wrong = [row.name for row in rows if not row.ok]
+        mistakes = _mistakes(op, names, values, wanted, generator, wrong) if wrong and rows[0].ok else {}
     described = ", ".join(f"{name} None" if x is None else f"{name} {x.shape} {x.dtype}" for name, x in zip(names, values))
-    return Report(op, described, words, rows, *costs)
+    return Report(op, described, words, rows, cost, twin_cost, higher, on, mistakes)
+
+
+def assert_fused_matches_composed(
+    op: Fused,
+    *inputs: Any,
+    rtol: float | None = None,
+    atol: float | None = None,
+    reference: str | None = None,
+    orders: Sequence[int] = (1, 2, 3),
+    generator: np.random.Generator | None = None,
+) -> None:
+    """For tests: raise GradientCheckError, an AssertionError with the whole report, unless compare finds op to be right.
+
+    The arguments are those of compare; nothing is timed more than once.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> from tinygrad_edu.fused.batch_norm import BatchNorm
+    >>> x = np.random.default_rng(0).normal(size=(8, 3))
+    >>> tg.testing.assert_fused_matches_composed(BatchNorm(axes=(0,)), x, np.ones((1, 3)), np.zeros((1, 3)))
+    """
+    compare(op, *inputs, rtol=rtol, atol=atol, reference=reference, repeats=1, generator=generator, orders=orders).assert_close()
 
 
 def _is_real(value: np.ndarray | None) -> bool:
@@ -391,6 +518,144 @@ def _method(function: Callable) -> Callable:
     return lambda self: function(self)
 
 
+# Orders 2 and 3: the hand-written gradient, differentiated by differences, against the twin's higher derivative.
+
+
+def _higher(
+    op: Fused, names: Sequence[str], values: Sequence[Any], wanted: Sequence[bool], orders: Sequence[int],
+    rtol: float | None, atol: float | None,
+) -> tuple[tuple[HigherRow, ...], str]:
+    """A row for each order and input, and what they were computed on in words."""
+    if not orders:
+        return (), "not asked for"
+    rows_of, on = _cut(values)
+    if rows_of is None:
+        return (), on
+    values = [np.asarray(x, np.float64) if _is_real(x) else x for x in rows_of]
+    fused, twin = _Form(op, values, wanted, _fused), _Form(op, values, wanted, composed)
+    try:
+        shape = fused.forward(fused.leaves()).shape
+    except Exception as error:
+        if on == "these inputs":
+            raise
+        return (), f"not compared, since {op!r} does not take {on}: {error}"
+    generator = np.random.default_rng(int.from_bytes(b"direction"))
+    upstream = np.asarray(generator.standard_normal(shape))
+    moved = [name for name, is_wanted in zip(names, wanted) if is_wanted]
+    sizes = dict(zip(moved, map(_largest, twin.results(upstream)[1:])))
+    found: dict[tuple[int, str], list[tuple[np.ndarray, ...]]] = {}
+    for _ in range(DIRECTIONS):
+        direction = [np.asarray(generator.standard_normal(x.shape) * _spread(x)) for x, w in zip(values, wanted) if w]
+        by_hand, by_twin = (_differences(form, upstream, direction) for form in (fused, twin))
+        try:
+            expected = _derivatives(twin, upstream, direction, max(orders))
+        except Exception as error:
+            error.add_note("compare: this happened in the twin's own higher derivative; orders=(1,) does without")
+            raise
+        for order in orders:
+            for name, *three in zip(moved, by_hand[order], by_twin[order], expected[order]):
+                found.setdefault((order, name), []).append(tuple(three))
+    rows = []
+    for (order, name), arrays in found.items():
+        hand, same_by_twin, exact = map(np.stack, zip(*arrays))
+        lost = 64 * np.finfo(np.float64).eps * sizes[name] / STEP ** (order - 1)        # what subtracting the gradients loses in rounding
+        tolerance = max(rtol or 0, HIGHER_TOLERANCES[order]) * _largest(exact) + max(atol or 0, lost)
+        rows.append(
+            HigherRow(order, f"d{order}L/d{name}", exact.shape, _difference(hand, exact), _difference(same_by_twin, exact), tolerance)
+        )
+    return tuple(rows), on
+
+
+def _mistakes(
+    op: Fused, names: Sequence[str], values: Sequence[Any], wanted: Sequence[bool], generator: np.random.Generator, wrong: Sequence[str]
+) -> dict[str, str]:
+    """What explains each gradient that is wrong, found in float64 and on the first rows of large inputs."""
+    cut, on = _cut(values)
+    values = [np.asarray(x, np.float64) if _is_real(x) else x for x in (values if cut is None else cut)]
+    fused = _Form(op, values, wanted, _fused)
+    try:
+        upstream = np.asarray(generator.standard_normal(fused.forward(fused.leaves()).shape))
+        by_hand = fused.results(upstream)[1:]
+    except Exception as error:
+        return dict.fromkeys(wrong, f"unexplained: {op!r} does not take {on} in float64: {error}")
+    found = {f"dL/d{name}": words for name, words in diagnose(op, names, values, wanted, upstream, by_hand).items()}
+    return {name: found.get(name, "in float64 it is right, so it is the digits of the dtype that are lost") for name in wrong}
+
+
+def _mistaken_shapes(
+    op: Fused, names: Sequence[str], values: Sequence[Any], wanted: Sequence[bool], shape: tuple[int, ...]
+) -> dict[str, str]:
+    """What explains each hand-written gradient that came back in another shape than that of its input, found in float64."""
+    values = [np.asarray(x, np.float64) if _is_real(x) else x for x in values]
+    fused, twin = _Form(op, values, wanted, _fused), _Form(op, values, wanted, composed)
+    upstream = np.random.default_rng(0).standard_normal(shape)
+    node: Any = fused.forward(fused.leaves()).node
+    gradients = [np.asarray(g) for g, is_wanted in zip(op.pull(upstream, node.parents, node.kept), wanted) if is_wanted]
+    moved = [name for name, is_wanted in zip(names, wanted) if is_wanted]
+    true = twin.results(upstream)[1:]
+    return {name: diagnose_shape(g, t) for name, g, t in zip(moved, gradients, true) if g.shape != t.shape}
+
+
+def _cut(values: Sequence[Any]) -> tuple[Sequence[Any] | None, str]:
+    """The inputs, or their first rows if they have too many elements, and which in words.
+
+    All arrays with as many rows as the largest are cut alike; the last of their axes often are features or classes, which stay.
+    """
+    arrays = [x for x in values if x is not None]
+    total, largest = sum(x.size for x in arrays), max(arrays, key=np.size)
+    if total <= MOST_ELEMENTS_FOR_DIFFERENCES:
+        return values, "these inputs"
+    rows = largest.shape[0]
+    fewer = max(2, rows * MOST_ELEMENTS_FOR_DIFFERENCES // total)
+    cut = [x[:fewer] if x is not None and x.ndim and x.shape[0] == rows else x for x in values]
+    if sum(x.size for x in cut if x is not None) > 4 * MOST_ELEMENTS_FOR_DIFFERENCES:
+        return None, f"not compared, since the inputs have {total} elements and cannot be cut to their first rows"
+    return cut, f"the first {fewer} of {rows} rows"
+
+
+def _spread(x: np.ndarray) -> float:
+    """The scale on which an input moves: its standard deviation, or else its size."""
+    spread = float(np.std(x)) if x.size else 0.0
+    return next((scale for scale in (spread, _largest(x)) if scale > 0 and np.isfinite(scale)), 1.0)
+
+
+def _differences(form: _Form, upstream: np.ndarray, direction: Sequence[np.ndarray]) -> dict[int, list[np.ndarray]]:
+    """The first and the second derivative of the gradient along a direction, by order of the derivative of L.
+
+    Central differences with the steps h and h / 2, whose errors of order h**2 are subtracted.
+    """
+
+    def gradients_at(step: float) -> list[np.ndarray]:
+        steps = iter(direction)
+        moved = [np.asarray(x + step * next(steps)) if w else x for x, w in zip(form.values, form.wanted)]
+        return form._replace(values=moved).results(upstream)[1:]
+
+    middle, *around = (gradients_at(step * STEP) for step in (0, 1, -1, 1 / 2, -1 / 2))
+    second, third = [], []
+    for at, up, down, half_up, half_down in zip(middle, *around):
+        second.append((8 * (half_up - half_down) - (up - down)) / (6 * STEP))
+        third.append((16 * ((half_up - at) - (at - half_down)) - ((up - at) - (at - down))) / (3 * STEP**2))
+    return {2: second, 3: third}
+
+
+def _derivatives(twin: _Form, upstream: np.ndarray, direction: Sequence[np.ndarray], highest: int) -> dict[int, list[np.ndarray]]:
+    """The same derivatives of the twin's gradient, by differentiating it again."""
+    leaves = twin.leaves()
+    inputs = [leaf for leaf in leaves if leaf is not None and leaf.requires_grad]
+    outputs: Sequence[Tensor | None] = [twin.forward(leaves)]
+    along = [wrap(upstream)]
+    found = {}
+    for order in range(1, highest + 1):
+        pairs = [(output, v) for output, v in zip(outputs, along) if output is not None and output.requires_grad]
+        gradients: Sequence[Tensor | None] = [None] * len(inputs)
+        if pairs:
+            used, vs = map(list, zip(*pairs))
+            gradients = grad(used, inputs, vs, create_graph=order < highest, retain_graph=True, allow_unused=True)
+        found[order] = [np.zeros(x.shape) if g is None else np.asarray(g.detach().numpy()) for g, x in zip(gradients, inputs)]
+        outputs, along = gradients, [wrap(d if d.shape else d[()]) for d in direction]
+    return found
+
+
 # How far from it.
 
 
@@ -452,6 +717,14 @@ def _difference_cells(found: Difference, dtype: np.dtype) -> list[str]:
     return [f"{found.absolute:.1e}", f"{found.relative:.1e}", ulp, str(list(found.at or ())), *values]
 
 
+def _higher_table(rows: Sequence[HigherRow]) -> list[str]:
+    lines = [["", "absolute", "relative", "the method's own", "worst element", "value there", "expected"]]
+    for row in rows:
+        absolute, relative, _, *where = _difference_cells(row.fused, np.dtype(np.float64))
+        lines.append([row.name, absolute, relative, f"{row.method.absolute:.1e}", *where])
+    return _columns(lines)
+
+
 def _cost_table(fused: Cost, composed: Cost) -> list[str]:
     lines = [["", "forward", "", "backward", "", "nodes", "kept"]]
     for form, cost in (("fused", fused), ("composed", composed)):
@@ -470,6 +743,19 @@ def _time_cells(seconds: Sequence[float]) -> list[str]:
 def _size(n: int) -> str:
     """A number of bytes, in the unit that suits it."""
     return f"{n} B" if n < 1024 else f"{n / 1024:.1f} KiB" if n < 1024**2 else f"{n / 1024**2:.1f} MiB"
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it; of a row, also whether it is ok."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = {**value._asdict(), **({"ok": value.ok} if hasattr(value, "ok") else {})}
+    if isinstance(value, dict):
+        return {key: _plain(x) for key, x in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(x) for x in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def _columns(lines: list[list[str]]) -> list[str]:

@@ -31,7 +31,7 @@ class OpType(type):
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
         super().__init__(name, bases, namespace)
         cls.instance = lru_cache(maxsize=4096, typed=True)(partial(type.__call__, cls))
-        if "forward" in namespace:
+        if hasattr(cls, "forward"):
             define(cls)     # type: ignore[arg-type]
 
     __call__ = property(attrgetter("instance"))     # calling the class looks in the cache, without a Python frame in between

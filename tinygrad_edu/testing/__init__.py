@@ -1,5 +1,6 @@
 """To check gradients, and ops of your own: gradcheck, the table of cases, and the checks that every op of the library passes."""
 
+from ..comparison import assert_fused_matches_composed
 from ..errors import GradientCheckError
 from .cases import Case, all_cases, cases_for, cases_of
 from .checks import check_op, checks_for
@@ -10,6 +11,7 @@ __all__ = [
     "GradientCheck",
     "GradientCheckError",
     "all_cases",
+    "assert_fused_matches_composed",
     "cases_for",
     "cases_of",
     "check_op",

@@ -1,0 +1,395 @@
+"""The diagnosis of a wrong backward: planted mistakes are named, and what is no usual mistake, or two at once, is not named wrongly."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu.diagnosis import UNEXPLAINED
+from tinygrad_edu.fused.batch_norm import BatchNorm
+from tinygrad_edu.fused.cross_entropy import CrossEntropy
+from tinygrad_edu.fused.dropout import Dropout
+
+ROWS, COLUMNS = 12, 7
+
+
+class RowNorm(tg.Fused):
+    """Layer norm over the last axis, with gamma and beta of the shape of a row."""
+
+    eps: float = 1e-3
+    broadcasts = True
+
+    def forward(self, x, gamma, beta):
+        mean, var = np.mean(x, axis=-1, keepdims=True), np.var(x, axis=-1, keepdims=True)
+        return gamma * ((x - mean) / np.sqrt(var + self.eps)) + beta, {"mean": mean, "var": var}
+
+    def backward(self, g, x, gamma, mean, var):
+        inv_std = 1 / np.sqrt(var + self.eps)
+        x_hat, h = (x - mean) * inv_std, g * gamma
+        return inv_std * (h - _mean(h, -1) - x_hat * _mean(h * x_hat, -1)), np.sum(g * x_hat, axis=0), np.sum(g, axis=0)
+
+    def composed(self, x, gamma, beta):
+        centered = x - np.mean(x, axis=-1, keepdims=True)
+        return gamma * (centered / np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + self.eps)) + beta
+
+
+def _mean(x, axis=0):
+    return np.mean(x, axis=axis, keepdims=True)
+
+
+def _sum(x, axis=0):
+    return np.sum(x, axis=axis, keepdims=True)
+
+
+# Each mistake is a function of the pieces p that a derivation has, and gives the gradients that are wrong, by name.
+
+
+def batch_norm(mistake):
+    class Mistaken(BatchNorm):
+        def backward(self, g, x, gamma, mean, rest, var, needs):
+            right = dict(zip(self.inputs, super().backward(g, x, gamma, mean, rest, var, needs), strict=True))
+            inv_std = 1 / np.sqrt(var + self.eps)
+            p = SimpleNamespace(g=g, x=x, gamma=gamma, var=var, eps=self.eps, inv_std=inv_std, x_hat=(x - mean) * inv_std, n=len(x), right=right)
+            return tuple({**right, **mistake(p)}.values())
+
+    rng = np.random.default_rng(11)
+    return Mistaken((0,), 1e-3), rng.normal(size=(ROWS, COLUMNS)), rng.uniform(0.5, 1.5, (1, COLUMNS)), rng.normal(size=(1, COLUMNS))
+
+
+def layer_norm(mistake):
+    class Mistaken(RowNorm):
+        def backward(self, g, x, gamma, mean, var):
+            right = dict(zip(self.inputs, super().backward(g, x, gamma, mean, var), strict=True))
+            inv_std = 1 / np.sqrt(var + self.eps)
+            p = SimpleNamespace(
+                g=g, h=g * gamma, x=x, gamma=gamma, mean=mean, var=var, eps=self.eps, inv_std=inv_std, x_hat=(x - mean) * inv_std, right=right
+            )
+            return tuple({**right, **mistake(p)}.values())
+
+    rng = np.random.default_rng(12)
+    return Mistaken(), rng.normal(size=(ROWS, COLUMNS)), rng.uniform(0.5, 1.5, COLUMNS), rng.normal(size=COLUMNS)
+
+
+def cross_entropy(mistake, weighted=False, **settings):
+    class Mistaken(CrossEntropy):
+        def backward(self, g, logits, target, weight, logsumexp):
+            right = super().backward(g, logits, target, weight, logsumexp)[0]
+            softmax = np.exp(logits - logsumexp)
+            p = SimpleNamespace(
+                g=g, logits=logits, softmax=softmax, one_hot=np.eye(COLUMNS)[target], target=target, weight=weight, right=right, op=self,
+                n=len(logits),
+            )
+            return mistake(p)["logits"], None, None
+
+    rng = np.random.default_rng(13)
+    logits, target = rng.normal(size=(ROWS, COLUMNS)), rng.integers(0, COLUMNS, ROWS)
+    return Mistaken(**settings), logits, target, rng.uniform(0.5, 2, COLUMNS) if weighted else None
+
+
+def dropout(mistake):
+    class Mistaken(Dropout):
+        def grad_x(self, g, mask):
+            return mistake(SimpleNamespace(g=g, mask=mask, p=self.p, scale=self.scale))["x"]
+
+    rng = np.random.default_rng(14)
+    return Mistaken(0.3), rng.normal(size=(ROWS, COLUMNS)), rng.random((ROWS, COLUMNS)) >= 0.3
+
+
+def normed(p, gamma=None, inv_std=None, x_hat=None):
+    """batch norm's gradient, with something else in one place."""
+    gamma, inv_std, x_hat = (p.gamma if gamma is None else gamma), (p.inv_std if inv_std is None else inv_std), (p.x_hat if x_hat is None else x_hat)
+    return gamma * inv_std * (p.g - _mean(p.g) - x_hat * _mean(p.g * x_hat))
+
+
+def row_normed(p, h=None, inv_std=None):
+    h, inv_std = (p.h if h is None else h), (p.inv_std if inv_std is None else inv_std)
+    x_hat = (p.x - p.mean) * inv_std
+    return inv_std * (h - _mean(h, -1) - x_hat * _mean(h * x_hat, -1))
+
+
+def with_other_root(p, inv_std):
+    return {"x": normed(p, inv_std=inv_std, x_hat=p.x_hat / p.inv_std * inv_std)}
+
+
+ROW_COUNT = f"({ROWS} is the size of axis 0 of {{}})"
+OF_X, OF_LOGITS = ROW_COUNT.format("x"), ROW_COUNT.format("logits")
+MEAN, VARIANCE, BOTH = "the path through the mean", "the path through the variance", "the path through the mean and the variance"
+
+NAMED = {
+    "batch norm, mean left out": (batch_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - p.x_hat * _mean(p.g * p.x_hat))}, f"{MEAN} is left out"),
+    "batch norm, variance left out": (batch_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - _mean(p.g))}, f"{VARIANCE} is left out"),
+    "batch norm, sign of the variance": (
+        batch_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - _mean(p.g) + p.x_hat * _mean(p.g * p.x_hat))}, f"{VARIANCE} has the wrong sign"
+    ),
+    "batch norm, the 2 of the square": (
+        batch_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - _mean(p.g) - p.x_hat * _mean(p.g * p.x_hat) / 2)},
+        f"{VARIANCE} is 1/2 times what it should be",
+    ),
+    "batch norm, sum for the first mean": (
+        batch_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - _sum(p.g) - p.x_hat * _mean(p.g * p.x_hat))},
+        f"{MEAN} is {ROWS} {OF_X} times what it should be",
+    ),
+    "batch norm, gamma forgotten": (batch_norm, lambda p: {"x": normed(p, gamma=1)}, "gamma is not used"),
+    "batch norm, 1/root twice": (batch_norm, lambda p: {"x": p.inv_std * p.right["x"]}, "the factor 1/root is there once too often"),
+    "batch norm, 1/root forgotten": (batch_norm, lambda p: {"x": p.right["x"] / p.inv_std}, "the factor 1/root is missing"),
+    "batch norm, eps left out": (batch_norm, lambda p: with_other_root(p, 1 / np.sqrt(p.var)), "eps is left out"),
+    "batch norm, eps outside": (batch_norm, lambda p: with_other_root(p, 1 / (np.sqrt(p.var) + p.eps)), "eps stands outside the root"),
+    "batch norm, unbiased variance": (
+        batch_norm, lambda p: with_other_root(p, 1 / np.sqrt(p.var * p.n / (p.n - 1) + p.eps)),
+        f"the variance divides by {ROWS - 1} instead of {ROWS}"
+    ),
+    "batch norm, eps outside in the factor": (
+        batch_norm, lambda p: {"x": normed(p, inv_std=1 / (np.sqrt(p.var) + p.eps))}, "in the factor 1/root eps stands outside the root"
+    ),
+    "layer norm, mean left out": (
+        layer_norm, lambda p: {"x": p.inv_std * (p.h - p.x_hat * _mean(p.h * p.x_hat, -1))}, f"{MEAN} is left out"
+    ),
+    "layer norm, variance left out": (layer_norm, lambda p: {"x": p.inv_std * (p.h - _mean(p.h, -1))}, f"{VARIANCE} is left out"),
+    "layer norm, gamma forgotten": (layer_norm, lambda p: {"x": row_normed(p, h=p.g)}, "gamma is not used"),
+    "layer norm, eps outside": (
+        layer_norm, lambda p: {"x": row_normed(p, inv_std=1 / (np.sqrt(p.var) + p.eps))}, "eps stands outside the root"
+    ),
+    "layer norm, unbiased variance": (
+        layer_norm, lambda p: {"x": row_normed(p, inv_std=1 / np.sqrt(p.var * COLUMNS / (COLUMNS - 1) + p.eps))},
+        f"the variance divides by {COLUMNS - 1} instead of {COLUMNS}",
+    ),
+    "cross entropy, not divided": (
+        cross_entropy, lambda p: {"logits": (p.softmax - p.one_hot) * p.g}, f"it is {ROWS} {OF_LOGITS} times what it should be"
+    ),
+    "cross entropy, sign": (cross_entropy, lambda p: {"logits": (p.one_hot - p.softmax) * p.g / p.n}, "it has the wrong sign"),
+    "cross entropy, softmax alone": (
+        cross_entropy, lambda p: {"logits": p.softmax * p.g / p.n}, "the direct path from Subtract() into Subtract() is left out"
+    ),
+    "cross entropy, label alone": (
+        cross_entropy, lambda p: {"logits": -p.one_hot * p.g / p.n}, "the path through the sum of exponentials is left out"
+    ),
+    "cross entropy, divided by all": (
+        cross_entropy, lambda p: {"logits": p.right / COLUMNS},
+        f"it is 1/{COLUMNS} ({COLUMNS} is the size of axis 1 of logits) times what it should be",
+    ),
+    "cross entropy, g forgotten": (cross_entropy, lambda p: {"logits": p.right / p.g}, "it is 1/dL/dout times what it should be"),
+    "cross entropy, zeros": (cross_entropy, lambda p: {"logits": 0 * p.right}, "it is 0"),
+    "dropout, scale forgotten": (dropout, lambda p: {"x": p.g * p.mask}, "it is (1 - p) times what it should be"),
+    "dropout, scaled twice": (dropout, lambda p: {"x": p.g * p.mask * p.scale**2}, "it is 1/(1 - p) times what it should be"),
+    "dropout, p for 1 - p": (dropout, lambda p: {"x": p.g * p.mask / p.p}, "it is (1 - p)/p times what it should be"),
+    "dropout, mask forgotten": (dropout, lambda p: {"x": p.g * p.scale}, "mask is not used"),
+    "dropout, mask inverted": (dropout, lambda p: {"x": p.g * ~p.mask * p.scale}, "mask is inverted"),
+    "dropout, g forgotten": (dropout, lambda p: {"x": p.mask * p.scale}, "dL/dout is not used, 1 stands in its place"),
+}
+
+def diagnosed(function, mistake, dtype="float64", **keywords):
+    op, *inputs = function(mistake, **keywords)
+    inputs = [x.astype(dtype) if x is not None and x.dtype.kind == "f" else x for x in inputs]
+    report = tg.compare(op, *inputs, repeats=1)
+    assert not report.ok and report.rows[0].ok
+    return report
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_usual_mistake_is_named(name):
+    function, mistake, words = NAMED[name]
+    assert list(diagnosed(function, mistake).mistakes.values()) == [words]
+
+
+IN_PAIRS = {
+    "batch norm, both paths left out": (batch_norm, lambda p: {"x": p.gamma * p.inv_std * p.g}, f"{BOTH} is left out"),
+    "batch norm, sums for both means": (
+        batch_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - _sum(p.g) - p.x_hat * _sum(p.g * p.x_hat))},
+        f"{BOTH} is {ROWS} {OF_X} times what it should be",
+    ),
+    "batch norm, gamma forgotten and the sign": (batch_norm, lambda p: {"x": -normed(p, gamma=1)}, "gamma is not used, and the sign is wrong"),
+    "cross entropy, not divided and the sign": (
+        cross_entropy, lambda p: {"logits": (p.one_hot - p.softmax) * p.g}, f"it is minus {ROWS} {OF_LOGITS} times what it should be"
+    ),
+    "dropout, mask and scale forgotten": (dropout, lambda p: {"x": p.g}, "mask is not used, and it is (1 - p) times that"),
+}
+
+
+@pytest.mark.parametrize("name", IN_PAIRS)
+def test_two_mistakes_at_once_are_both_named(name):
+    function, mistake, words = IN_PAIRS[name]
+    assert list(diagnosed(function, mistake).mistakes.values()) == [words]
+
+
+def test_weights_and_smoothing_that_are_forgotten():
+    def without_weight(p):
+        return {"logits": (p.softmax - p.one_hot) * p.g / p.n}
+
+    report = diagnosed(cross_entropy, without_weight, weighted=True)
+    assert report.mistakes == {"dL/dlogits": "weight is not used"}
+    report = diagnosed(cross_entropy, lambda p: {"logits": 2 * without_weight(p)["logits"]}, weighted=True)
+    assert report.mistakes == {"dL/dlogits": "weight is not used, and it is 2 times that"}
+    report = diagnosed(cross_entropy, without_weight, label_smoothing=0.1)
+    assert report.mistakes == {"dL/dlogits": "label_smoothing is left out"}
+
+
+OUTSIDE = {
+    "batch norm, means over the wrong axis": (
+        batch_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - _mean(p.g, 1) - p.x_hat * _mean(p.g * p.x_hat, 1))}
+    ),
+    "batch norm, clipped": (batch_norm, lambda p: {"x": np.clip(p.right["x"], -1, 1)}),
+    "batch norm, x for x_hat": (batch_norm, lambda p: {"gamma": _sum(p.g * p.x)}),
+    "batch norm, mean left out and half the variance": (
+        batch_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - p.x_hat * _mean(p.g * p.x_hat) / 2)}
+    ),
+    "batch norm, gamma forgotten and mean left out": (batch_norm, lambda p: {"x": p.inv_std * (p.g - p.x_hat * _mean(p.g * p.x_hat))}),
+    "layer norm, gamma outside": (
+        layer_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - _mean(p.g, -1) - p.x_hat * _mean(p.g * p.x_hat, -1))}
+    ),
+    "layer norm, means over the batch": (layer_norm, lambda p: {"x": p.inv_std * (p.h - _mean(p.h) - p.x_hat * _mean(p.h * p.x_hat))}),
+    "layer norm, one element": (layer_norm, lambda p: {"x": p.right["x"] + np.eye(ROWS, COLUMNS) * (np.arange(COLUMNS) == 3)}),
+    "cross entropy, softmax over the batch": (
+        cross_entropy,
+        lambda p: {"logits": (np.exp(p.logits) / _sum(np.exp(p.logits)) - p.one_hot) * p.g / p.n},
+    ),
+    "cross entropy, half of the label": (cross_entropy, lambda p: {"logits": (p.softmax - np.roll(p.one_hot, 1, 0)) * p.g / p.n}),
+    "dropout, another mask": (dropout, lambda p: {"x": p.g * np.roll(p.mask, 1, 0) * p.scale}),
+    "dropout, the sign of g only": (dropout, lambda p: {"x": np.sign(p.g) * p.mask * p.scale}),
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_what_is_no_usual_mistake_is_unexplained(name):
+    function, mistake = OUTSIDE[name]
+    assert list(diagnosed(function, mistake).mistakes.values()) == [UNEXPLAINED]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("function", [batch_norm, layer_norm])
+def test_noise_is_never_named(function, seed):
+    rng = np.random.default_rng(seed)
+
+    def noise(p):
+        return {name: value + 10.0 ** -seed * rng.normal(size=value.shape) for name, value in p.right.items()}
+
+    assert diagnosed(function, noise).mistakes == dict.fromkeys(["dL/dx", "dL/dgamma", "dL/dbeta"], UNEXPLAINED)
+
+
+def test_each_gradient_has_its_own_diagnosis():
+    mistakes = {
+        "dL/dx": f"{MEAN} is left out", "dL/dgamma": f"it is 1/{ROWS} {OF_X} times what it should be", "dL/dbeta": "it has the wrong sign"
+    }
+    report = diagnosed(
+        batch_norm, lambda p: {**NAMED["batch norm, mean left out"][1](p), "gamma": p.right["gamma"] / p.n, "beta": -p.right["beta"]}
+    )
+    assert report.mistakes == mistakes
+    assert report.diagnosis == "\n".join(f"{name}: {words}" for name, words in mistakes.items())
+    assert all(f"\ndiagnosis  {name}: {words}\n" in str(report) for name, words in mistakes.items())
+    assert str(report).splitlines()[-1] == report.verdict
+    swapped = diagnosed(batch_norm, lambda p: {"gamma": p.right["beta"], "beta": p.right["gamma"]})
+    assert swapped.mistakes == {"dL/dgamma": "it is the gradient of beta", "dL/dbeta": "it is the gradient of gamma"}
+
+
+def test_what_is_right_has_no_diagnosis():
+    op, *inputs = layer_norm(lambda p: {})
+    report = tg.compare(op, *inputs, repeats=1)
+    assert report.ok and report.mistakes == {} and report.diagnosis == "" and "diagnosis" not in str(report)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_the_diagnosis_is_as_sharp_in_narrow_dtypes(dtype):
+    function, mistake, words = NAMED["batch norm, variance left out"]
+    assert diagnosed(function, mistake, dtype).mistakes == {"dL/dx": words}
+
+
+def test_a_mistake_in_large_inputs_is_found_on_their_first_rows():
+    class Negative(BatchNorm):
+        def backward(self, g, x, gamma, mean, rest, var, needs):
+            grad_x, grad_gamma, grad_beta = super().backward(g, x, gamma, mean, rest, var, needs)
+            return grad_x, grad_gamma / len(x), -grad_beta
+
+    x = np.random.default_rng(1).normal(size=(4000, 32))
+    report = tg.compare(Negative((0,)), x, np.full((1, 32), 2.0), np.zeros((1, 32)), repeats=1)
+    assert report.mistakes == {
+        "dL/dgamma": "it is 1/511 (511 is the size of axis 0 of x) times what it should be", "dL/dbeta": "it has the wrong sign"
+    }
+
+
+def test_on_inputs_where_two_mistakes_are_the_same_both_are_named():
+    class Halved(Dropout):
+        def grad_x(self, g, mask):
+            return np.where(mask, g, 0)
+
+    rng = np.random.default_rng(2)
+    report = tg.compare(Halved(0.5), rng.normal(size=(6, 5)), rng.random((6, 5)) >= 0.5, repeats=1)
+    assert report.mistakes == {"dL/dx": "it is 1/2 or p or (1 - p) times what it should be"}
+    report = tg.compare(BatchNorm((0,)), np.ones((3, 2)), np.ones((1, 2)), np.ones((1, 2)), repeats=1)
+    assert report.ok and report.mistakes == {}
+
+
+def test_a_transpose_is_named():
+    class Transposed(tg.Fused):
+        def forward(self, x, weight):
+            return x @ weight
+
+        def grad_x(self, g, weight):
+            return g @ weight.T
+
+        def grad_weight(self, g, x):
+            return g.T @ x
+
+        def composed(self, x, weight):
+            return x @ weight
+
+    rng = np.random.default_rng(3)
+    assert tg.compare(Transposed(), rng.normal(size=(6, 4)), rng.normal(size=(4, 4)), repeats=1).mistakes == {"dL/dweight": "it is transposed"}
+
+
+class Affine(tg.Fused):
+    """x @ weight + bias, with gradients that are given."""
+
+    case: str
+
+    def forward(self, x, weight, bias):
+        return x @ weight + bias
+
+    def backward(self, g, x, weight):
+        right = g @ weight.T, x.T @ g, g.sum(axis=0)
+        return {
+            "no sum": (*right[:2], g), "transposed": (right[0], right[1].T, right[2]), "column": (*right[:2], g.sum(axis=0, keepdims=True)),
+            "noise": (*right[:2], g[:, :2] ** 2), "sum too many": (*right[:2], np.asarray(g.sum())),
+        }[self.case]
+
+    def composed(self, x, weight, bias):
+        return x @ weight + bias
+
+
+@pytest.mark.parametrize(
+    ("case", "note"),
+    [
+        ("no sum", "diagnosis  dL/dbias: the sum over axis 0 is missing"),
+        ("transposed", "diagnosis  dL/dweight: it is transposed"),
+        ("column", "diagnosis  dL/dbias: the numbers are right, and only the shape is not"),
+        ("noise", f"diagnosis  dL/dbias: {UNEXPLAINED}"),
+        ("sum too many", f"diagnosis  dL/dbias: {UNEXPLAINED}"),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_gradient_of_another_shape_is_refused_with_a_diagnosis(case, note, dtype):
+    rng = np.random.default_rng(4)
+    inputs = [rng.normal(size=shape).astype(dtype) for shape in ((6, 4), (4, 3), (3,))]
+    with pytest.raises(tg.errors.ShapeError, match=r"the gradient of \w+ came back from Affine.backward as shape") as failure:
+        tg.compare(Affine(case), *inputs)
+    assert [text for text in failure.value.__notes__ if text.startswith("diagnosis")] == [note]
+
+
+def test_digits_and_infinities_are_no_mistake_of_a_formula():
+    class Rough(tg.Fused):
+        def forward(self, x):
+            return x * x
+
+        def grad_x(self, g, x):
+            return 2 * g * x * (1 + 1e-3 if x.dtype == np.float32 else 1)
+
+        def composed(self, x):
+            return x * x
+
+    report = tg.compare(Rough(), np.array([1.0, 2.0, 3.0], np.float32), repeats=1)
+    assert report.mistakes == {"dL/dx": "in float64 it is right, so it is the digits of the dtype that are lost"}
+
+    class Infinite(Rough):
+        def grad_x(self, g, x):
+            return g / (x - x)
+
+    assert tg.compare(Infinite(), np.ones(3), repeats=1).mistakes == {"dL/dx": "unexplained: there are infinities or NaN in it"}
