@@ -168,6 +168,170 @@ def test_a_fused_op_whose_tensor_is_two_inputs_is_right_at_order_two():
     assert tg.grad(dx.sum(), x)[0].tolist() == [2.0]
 
 
+def test_a_gradient_with_respect_to_one_input_still_depends_on_the_others():
+    from tinygrad_edu.fused.batch_norm import BatchNorm
+
+    rng = np.random.default_rng(0)
+    x, gamma, beta = (tg.tensor(rng.standard_normal(shape), requires_grad=True) for shape in ((5, 3), (3,), (3,)))
+    u, w = rng.standard_normal((2, 5, 3))
+    results = []
+    for function in (BatchNorm((0,)), BatchNorm((0,)).composed):
+        dx, = tg.grad(function(x, gamma, beta), x, u, create_graph=True)
+        results.append(tg.grad((dx * w).sum() + (gamma * gamma).sum(), [x, gamma]))
+    for fused, composed in zip(*results):
+        assert np.allclose(fused.data, composed.data, rtol=1e-12)
+
+
+# What an adversary found
+
+
+def test_gradients_of_grad_share_no_memory_under_create_graph():
+    x, y = leaf(1.0, 2.0), leaf(1.0, 2.0)
+    gx, gy = tg.grad(((x + y) ** 2).sum(), [x, y], create_graph=True)
+    gx += 100.0
+    assert gy.tolist() == [4.0, 8.0]
+
+
+def test_a_users_rule_cannot_write_into_what_others_use():
+    class Half(tg.Op):
+        def forward(self, x):
+            return x * 0.5
+
+        def grad_x(self, g):
+            g /= 2
+            return g
+
+    x, start = leaf(1.0, 1.0), np.ones(2)
+    with pytest.raises(ValueError, match="read-only") as caught:
+        (x * 1 + Half()(x)).backward(start)
+    assert "Half()" in "".join(caught.value.__notes__) and start.tolist() == [1.0, 1.0] and x.grad is None
+
+
+def test_the_assignments_functions_may_write_into_dout():
+    def relu_forward(x):
+        return np.maximum(x, 0), x
+
+    def relu_backward(dout, cache):
+        dx = dout
+        dx[cache <= 0] = 0
+        return dx
+
+    relu = tg.Fused.from_functions(relu_forward, relu_backward, composed=lambda x: tg.relu(x))
+    x, start = leaf(-1.0, 1.0), np.ones(2)
+    h = x * 1
+    (h + relu(h)).backward(start)
+    assert x.grad.tolist() == [1.0, 2.0] and start.tolist() == [1.0, 1.0]
+
+
+def test_a_users_forward_neither_writes_into_its_inputs_nor_hands_them_out():
+    class Flat(tg.Op):
+        def forward(self, x):
+            return x.reshape(-1)
+
+        def grad_x(self, g, x_shape):
+            return g.reshape(x_shape)
+
+    class Doubled(Flat):
+        def forward(self, x):
+            x *= 2
+            return x
+
+    x = tg.tensor(np.ones((2, 2)), requires_grad=True)
+    h = x * 3
+    y = Flat()(h)
+    y *= 2
+    assert h.tolist() == [[3.0, 3.0], [3.0, 3.0]]
+    (h * h).sum().backward()
+    assert x.grad.tolist() == [[18.0, 18.0], [18.0, 18.0]]
+    with pytest.raises(ValueError, match="read-only"):
+        Doubled()(x)
+    assert x.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
+def test_a_rule_may_compute_with_tensors():
+    class Doubled(tg.Op):
+        def forward(self, x):
+            return x * 2
+
+        def grad_x(self, g):
+            return tg.tensor(np.float64(2.0)) * g
+
+    x = leaf(1.0, 2.0)
+    Doubled()(x).sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0] and type(x.grad._data) is np.ndarray
+
+
+def test_functions_without_gradient_write_nowhere():
+    x, a = leaf(1.0, 2.0), tg.tensor(np.array([3.0, 4.0]))
+    for write in (lambda: np.round(x, 0, a), lambda: np.round(x, out=a), lambda: tg.greater(x, 0.0, a), lambda: tg.argmax(x, 0, a)):
+        with pytest.raises(TypeError, match="out"):
+            write()
+    assert a.tolist() == [3.0, 4.0]
+
+
+@pytest.mark.parametrize("views", [
+    lambda: (lambda a: (np.lib.stride_tricks.sliding_window_view(a, 3), a))(np.arange(5.0)),
+    lambda: (lambda b: (np.frombuffer(b), np.frombuffer(b)))(bytearray(np.arange(3.0).tobytes())),
+])
+def test_memory_that_no_array_owns_is_watched_too(views):
+    c, d = map(tg.from_numpy, views())
+    w = tg.tensor(np.ones(c.shape), requires_grad=True)
+    y = (w * c).sum()
+    d += 1
+    with pytest.raises(tg.errors.MutationError):
+        y.backward()
+
+
+def test_requires_grad_off_and_on_again_finds_its_gradient():
+    w = leaf(1.0)
+    y = (w * w).sum()
+    w.requires_grad_(False)
+    assert not (w * w).requires_grad
+    w.requires_grad_(True)
+    y.backward()
+    assert w.grad.tolist() == [2.0]
+
+
+def test_whole_numbers_carry_no_gradient():
+    w = leaf(2.7)
+    assert not w.astype(np.int64).requires_grad
+    x = tg.tensor([1, 2, 3])
+    with pytest.raises(tg.errors.DTypeError, match="int64"):
+        x[0] = w[0]
+    assert x.tolist() == [1, 2, 3] and not x.requires_grad
+
+
+def test_an_inplace_result_of_another_dtype_is_converted_in_the_graph():
+    w = leaf(2.0)
+    y = tg.zeros(1)
+    y += w
+    g, = tg.grad(y.sum(), y)
+    assert g.dtype == y.dtype == np.float32 and tg.grad((y * 3).sum(), w)[0].dtype == np.float64
+
+
+def test_a_condition_does_not_decide_the_dtype_of_a_number():
+    x = tg.tensor(np.array([1.0, 2.0]), requires_grad=True)
+    assert np.where(tg.tensor([1.0, 0.0]), x, 0.1).tolist() == [1.0, 0.1]
+    assert tg.clip(tg.tensor([0.0], dtype=np.float32), 0.1, x).tolist() == [0.1, 0.1]
+
+
+def test_set_grad_enabled_may_be_entered_again():
+    mode = tg.set_grad_enabled(False)
+    for _ in range(2):
+        with mode:
+            assert not tg.is_grad_enabled()
+        assert tg.is_grad_enabled()
+    with mode, mode:
+        assert not tg.is_grad_enabled()
+    assert tg.is_grad_enabled()
+
+
+def test_large_counts_in_float16():
+    x = tg.ones(100_000, dtype=np.float16, requires_grad=True)
+    assert abs(tg.grad(x.mean(), x)[0].data[0] / 1e-5 - 1) < 0.01
+    assert abs(tg.grad(x.max(), x)[0].data[0] / 1e-5 - 1) < 0.01
+
+
 def test_retain_graph_lets_a_second_walk_run():
     x = leaf(2.0)
     y = (x * x).sum()

@@ -277,6 +277,8 @@ class ByMemory(Doubled):
 
 
 class WritesIntoItsInput(Doubled):
+    __module__ = "tinygrad_edu"
+
     def forward(self, x):
         x *= 2
         out = x.copy()
@@ -285,6 +287,8 @@ class WritesIntoItsInput(Doubled):
 
 
 class WritesIntoG(Doubled):
+    __module__ = "tinygrad_edu"         # as an op of the library, which gets its arrays writable
+
     def grad_x(self, g):
         g *= 2
         return g

@@ -159,8 +159,14 @@ class Pieces:
 
     @cached_property
     def roots(self) -> list[np.ndarray]:
-        """The values of the square roots in the twin."""
-        return [np.asarray(node.kept[0][0]) for node in self.nodes if type(node.op).__name__ == "Sqrt"]
+        """The values of the square roots in the twin; a power of 1/2 or -1/2 is one as well."""
+        found = []
+        for node in self.nodes:
+            if type(node.op).__name__ == "Sqrt":
+                found.append(np.asarray(node.kept[0][0]))
+            elif getattr(node.op, "exponent", None) in (0.5, -0.5):
+                found.append(np.sqrt(node.kept[0][0]))
+        return found
 
     @cached_property
     def paths(self) -> list[tuple[str, list[np.ndarray]]]:
@@ -356,7 +362,7 @@ def _called(node: Node) -> str:
         return "the variance" if kind == "Mean" and centered else f"the {kind.lower()} of squares"
     if inner is not None and type(inner.op).__name__ == "Exp":
         return f"the {kind.lower()} of exponentials"
-    return {"Mean": "the mean", "Var": "the variance", "Std": "the standard deviation"}.get(kind, repr(node.op))
+    return {"Mean": "the mean", "Sum": "the sum", "Var": "the variance", "Std": "the standard deviation"}.get(kind, repr(node.op))
 
 
 def _is_square(node: Node) -> bool:

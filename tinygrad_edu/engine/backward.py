@@ -129,6 +129,11 @@ def _cast(c: Any, node: Node, parent: Node) -> Any:
             f"{node.op!r}: complex values were computed from {describe(parent)}, and gradients through complex numbers are not "
             f"taken; compute with the real and the imaginary part"
         )
+    if parent.dtype.kind != "f":
+        raise DTypeError(
+            f"{node.op!r}: an input{f' ({parent.name!r})' if parent.name else ''} has dtype {parent.dtype}, which has no gradient; convert what it "
+            f"was computed from by detach() first"
+        )
     return c.astype(parent.dtype)
 
 

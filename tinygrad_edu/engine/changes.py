@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import weakref
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -31,8 +31,9 @@ class Change(NamedTuple):
 class Memory:
     """What was changed in one allocation."""
 
-    def __init__(self, owner: np.ndarray) -> None:
-        self.alive = weakref.ref(owner, _forget(id(owner)))
+    def __init__(self, owner: Any) -> None:
+        if hasattr(owner, "__weakref__") or isinstance(owner, np.ndarray):
+            self.alive = weakref.ref(owner, _forget(id(owner)))
         self.changes: dict[tuple[int, int], Change] = {}
         self.count = 0
 
@@ -87,11 +88,14 @@ def version(array: np.ndarray | np.generic) -> int:
     return 0 if memory is None else memory.count
 
 
-def owner_of(array: np.ndarray) -> np.ndarray:
-    """The array at the end of array's chain of bases: views of one allocation have one owner."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
+def owner_of(array: np.ndarray) -> Any:
+    """What is at the end of array's chain of bases, mostly an array: views of one allocation have one owner."""
+    owner: Any = array
+    while True:
+        base = owner.obj if isinstance(owner, memoryview) else getattr(owner, "base", None)
+        if base is None:
+            return owner
+        owner = base
 
 
 def users_line() -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DefinitionError
+from .tensor import read_only
 
 if TYPE_CHECKING:
     from .op import Fused, Op
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 def define(cls: type[Op]) -> None:
     """Read forward and the rules of an op class, check that they fit together, and make what recording and walking need."""
+    cls.foreign = cls.__module__.split(".")[0] != __name__.split(".")[0]
     cls.inputs, cls.variadic = _inputs_of(cls)
     cls.fields, cls.signature = _fields_of(cls)
     for name in cls.constants:
@@ -118,6 +120,8 @@ def _compile(cls: type[Op]) -> None:
             call = "None" if name in cls.constants else f"self.grad_{name}(g{arguments})"
             calls.append(call if len(cls.inputs) == 1 else f"None if parents[{i}] is None else {call}")
         cls.pull = eval(f"lambda self, g, parents, kept: ({', '.join(calls)},)")
+    if cls.foreign:
+        cls.pull = _guarded(cls.pull)
     cls.keep = {}
     if not (cls.joint or cls.variadic or cls.constants or cls.fused) and len(cls.inputs) <= 2:
         for needs in itertools.product((True, False), repeat=len(cls.inputs)):
@@ -126,6 +130,15 @@ def _compile(cls: type[Op]) -> None:
                 for needed, own, names in zip(needs, cls.inputs, cls.rule_names)
             ]
             cls.keep[needs] = eval(f"lambda {', '.join(cls.inputs)}, out: ({', '.join(kept)},)", {"shape_of": np.shape})
+
+
+def _guarded(pull: Any) -> Any:
+    """The pull of an op from outside the library, whose rules must not write into what others use too."""
+
+    def guarded(self: Op, g: Any, parents: tuple, kept: tuple) -> Any:
+        return pull(self, read_only(g), parents, tuple([tuple([read_only(value) for value in values]) for values in kept]))
+
+    return guarded
 
 
 def _expression(name: str, own: str) -> str:

@@ -103,9 +103,13 @@ class set_grad_enabled(Mode):
     def __init__(self, mode: bool) -> None:
         self.value = bool(mode)
         self._previous = [self.variable.get()]
+        self._switched = True       # already, until the first with block begins
         self.variable.set(self.value)
 
     def __enter__(self) -> None:
+        if not self._switched:
+            self._previous.append(self.variable.get())
+        self._switched = False
         self.variable.set(self.value)
 
     def __call__(self, function: F) -> F:

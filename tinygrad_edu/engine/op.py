@@ -25,7 +25,7 @@ class OpType(type):
     """The class of op classes: checks a definition, and keeps one instance for each combination of settings.
 
     Reductions, reshapes and indexing make an op for each call, so making one must cost nothing: Sum((0,)) finds the instance in a
-    cache. The cache is typed, or keepdims=1 and keepdims=True would be one op.
+    cache. The cache is typed, or keepdims=1 and keepdims=True would be one op; 0.0 and -0.0 are one.
     """
 
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
@@ -84,6 +84,8 @@ class Op(metaclass=OpType):
     variadic: ClassVar[bool]
     rule_names: ClassVar[tuple[tuple[str, ...], ...]]
     """For each input what its rule names after g; with a joint backward, one entry for all."""
+    foreign: ClassVar[bool] = False
+    """Whether the class is from outside the library: then its forward and its rules see arrays read-only."""
     kept_names: ClassVar[frozenset[str]] = frozenset()
     """What rules of a Fused name that is no input, shape or out: forward must keep it."""
     keep: ClassVar[dict[tuple[bool, ...], Callable[..., tuple]]]
@@ -261,7 +263,7 @@ class Fused(Op):
             return result[0], {"cache": result[1]}
 
         def pull(self, g, cache):
-            result = backward(g, cache)
+            result = backward(g.copy(), cache)      # assignments do write into dout
             gradients = list(result) if isinstance(result, (tuple, list)) else [result]
             if len(gradients) != len(wanted):
                 raise DefinitionError(
@@ -287,16 +289,20 @@ class Fused(Op):
         if not self.twin_needed:
             return super().pull_recorded(g, node, parents)
         # Each input is an alias of its own: if one tensor is two inputs, each must get its own gradient, not the sum of both.
+        # An input off the way of this walk has an alias too: the gradients of the others depend on it.
         aliases = [
-            value if parent is None else recorded(_ALIAS, value, (parent,), ((),)) for value, parent in zip(node.kept[-1], parents)
+            value if parent is None else recorded(_ALIAS, value, (parent,), ((),)) for value, parent in zip(node.kept[-1], node.parents)
         ]
         twin = self.composed(*[as_tensor(self, alias) for alias in aliases])
-        targets: list[Any] = [alias._node for alias in aliases if isinstance(alias, Tensor)]
-        found: dict[Any, Any] = {} if twin._node is None else walk([twin._node], [g], targets, retain_graph=True, record=True)
-        for name, alias in zip(self.inputs, aliases):
-            if isinstance(alias, Tensor) and alias._node not in found:
-                raise GraphError(f"{self!r}: composed does not depend on {name}; an input without influence belongs among the constants")
-        return [found[alias._node] if isinstance(alias, Tensor) else None for alias in aliases]
+        targets = [None if parent is None else alias._node for parent, alias in zip(parents, aliases)]
+        wanted: list[Any] = [target for target in targets if target is not None]
+        found: dict[Any, Any] = {} if twin._node is None else walk([twin._node], [g], wanted, retain_graph=True, record=True)
+        for i, target in enumerate(targets):
+            if target is not None and target not in found:
+                raise GraphError(
+                    f"{self!r}: composed does not depend on {self.input_name(i)}; an input without influence belongs among the constants"
+                )
+        return [None if target is None else found[target] for target in targets]
 
     def used_values(self, node: Node, parents: tuple[Node | None, ...], record: bool) -> Iterator[tuple[str, Any]]:
         if record and self.twin_needed:

@@ -11,12 +11,29 @@ import numpy as np
 from ..errors import DefinitionError, DTypeError, GraphError, ShapeError
 from .modes import is_composing, is_grad_enabled
 from .node import Node, clock
-from .tensor import Tensor, new_array, wrap
+from .tensor import Tensor, new_array, read_only, wrap
 
 if TYPE_CHECKING:
     from .op import Op
 
 _new = object.__new__
+
+
+def _forward_of(op: Op) -> Callable[..., Any]:
+    """The forward of an op; one from outside the library sees its inputs read-only, and what it returns is no part of them."""
+    if not op.foreign:
+        return op.forward
+
+    def forward(*values):
+        result = op.forward(*[read_only(value) for value in values])
+        out = result[0] if type(result) is tuple else result
+        if op.view or not isinstance(out, np.ndarray):
+            return result
+        if any(isinstance(value, np.ndarray) and np.may_share_memory(out, value) for value in values):
+            out = out.copy()
+        return (out, *result[1:]) if type(result) is tuple else out
+
+    return forward
 
 
 def recorder(op: Op) -> Callable[..., Tensor]:
@@ -30,7 +47,7 @@ def recorder(op: Op) -> Callable[..., Tensor]:
 
 
 def _recorder_of_one(op: Op) -> Callable[..., Tensor]:
-    forward, keep, view = op.forward, type(op).keep[True,], op.view
+    forward, keep, view = _forward_of(op), type(op).keep[True,], op.view
 
     def record(x):
         if type(x) is Tensor or isinstance(x, Tensor):
@@ -67,7 +84,7 @@ def _recorder_of_one(op: Op) -> Callable[..., Tensor]:
 
 
 def _recorder_of_two(op: Op) -> Callable[..., Tensor]:
-    forward = op.forward
+    forward = _forward_of(op)
     keep_first, keep_second, keep_both = (type(op).keep[needs] for needs in ((True, False), (False, True), (True, True)))
 
     def record(a, b):
@@ -109,6 +126,7 @@ def _recorder_of_two(op: Op) -> Callable[..., Tensor]:
 def _recorder_of_any(op: Op) -> Callable[..., Tensor]:
     cls = type(op)
     fused = op.fused
+    forward = _forward_of(op)
     constant = [name in op.constants for name in op.inputs]
 
     def record(*operands):
@@ -117,7 +135,8 @@ def _recorder_of_any(op: Op) -> Callable[..., Tensor]:
         if len(operands) != len(op.inputs) and not (op.variadic and len(operands) >= len(op.inputs) - 1):
             raise TypeError(f"{op!r} takes the inputs {', '.join(op.inputs)}; it got {len(operands)}")
         recording = is_grad_enabled()
-        array = next((operand for operand in operands if isinstance(operand, (Tensor, np.ndarray))), None)
+        arrays = [o for i, o in enumerate(operands) if isinstance(o, (Tensor, np.ndarray)) and not constant[min(i, len(constant) - 1)]]
+        array = max(arrays, key=lambda o: o.dtype.itemsize, default=None)       # a Python number next to these loses no digits
         values, parents = [], []
         for i, operand in enumerate(operands):
             if isinstance(operand, Tensor):
@@ -134,7 +153,7 @@ def _recorder_of_any(op: Op) -> Callable[..., Tensor]:
                 parents.append(None)
         extra = _NOTHING
         try:
-            out = op.forward(*values)
+            out = forward(*values)
             if type(out) is tuple:
                 out, extra = out
             shape = out.shape

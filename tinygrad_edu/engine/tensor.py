@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ DISPATCH: dict[Callable, Callable] = {}
 _default_dtype = np.dtype(np.float32)
 _new = object.__new__
 _hook_keys = count()
+_filling = threading.Lock()         # threads that share leaves add to their gradients one after the other
 
 
 class Tensor:
@@ -44,11 +46,12 @@ class Tensor:
     Tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_name", "_node", "_shared")
+    __slots__ = ("__weakref__", "_data", "_leaf", "_name", "_node", "_shared")
 
     # _data    an ndarray, or a NumPy scalar for a value without axes: several times faster than an array of shape ().
     # _node    the place in the graph; None if this tensor needs no gradient.
     # _name    not set on most tensors.
+    # _leaf    set where requires_grad_(False) took the node away: graphs from before gather their gradient there.
     # _shared  set on a tensor that is a view of another's memory, and on that other.
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> None:
@@ -228,13 +231,15 @@ class Tensor:
                     + ("take the real and the imaginary part as two tensors" if self.dtype.kind == "c"
                        else f"convert it: x.astype({_default_dtype.name!r})")
                 )
-            self._node = leaf_node(self.shape, self.dtype, self.name)
+            leaf = getattr(self, "_leaf", None)
+            same = leaf is not None and (leaf.shape, leaf.dtype) == (self.shape, self.dtype)
+            self._node = leaf if same else leaf_node(self.shape, self.dtype, self.name)
         elif not requires_grad and self._node is not None:
             if not self.is_leaf:
                 raise GraphError(
                     f"requires_grad_(False): {_called(self)} was made by {self.op!r} and is no leaf; use x.detach()"
                 )
-            self._node = None
+            self._leaf, self._node = self._node, None
         return self
 
     @property
@@ -291,7 +296,7 @@ class Tensor:
 
         def run(g: Any) -> Any:
             recorded = isinstance(g, Tensor)
-            seen = g if recorded else wrap(_read_only(g))       # other nodes may have the same array as their gradient
+            seen = g if recorded else wrap(read_only(g))       # other nodes may have the same array as their gradient
             result = hook(seen)
             if result is None or result is seen:
                 return g
@@ -323,13 +328,12 @@ class Tensor:
         Tensor(6.)
         """
         found = _gradients([self], None, [gradient], create_graph, retain_graph, "backward")
-        filled = []
-        for node in found:
-            # With create_graph too grad gets memory of its own: the rule of a sum gives one gradient to both of its inputs.
-            g = found[node].copy() if create_graph else wrap(own(found, node))
-            filled.append((node, g if node.grad is None else node.grad + g))
-        for node, g in filled:
-            node.grad = g
+        # With create_graph too grad gets memory of its own: the rule of a sum gives one gradient to both of its inputs.
+        gradients = {node: found[node].copy() if create_graph else wrap(own(found, node)) for node in found}
+        with _filling:
+            filled = {node: g if node.grad is None else node.grad + g for node, g in gradients.items()}
+            for node, g in filled.items():
+                node.grad = g
 
     # NumPy's protocols
 
@@ -481,7 +485,7 @@ def grad(
     for i, tensor in enumerate(inputs):
         node = tensor._node
         if node is not None and node in found:
-            results.append(found[node] if create_graph else wrap(own(found, node)))
+            results.append(found[node].copy() if create_graph else wrap(own(found, node)))
         elif allow_unused:
             results.append(None)
         else:
@@ -516,6 +520,8 @@ def _gradients(
             gradient = wrap(gradient if isinstance(gradient, np.generic) else np.asarray(gradient))
         if gradient.shape != output.shape:
             raise ShapeError(f"{who}: {_called(output)} has shape {output.shape}, and so must its gradient, not {gradient.shape}")
+        if gradient.dtype.kind == "c" and output.dtype.kind != "c":
+            raise DTypeError(f"{who}: {_called(output)} is real, and its gradient is {gradient.dtype}; give its real part")
         if gradient.dtype != output.dtype:
             gradient = gradient.astype(output.dtype)
         nodes.append(node)
@@ -550,6 +556,8 @@ def change_in_place(x: Tensor, function: Callable[..., Tensor], *operands: Any) 
     before = wrap(x._data.copy(), x._node)
     result = function(before, *[before if o is x else o for o in operands])
     _write(x, result._data)
+    if result.dtype != x.dtype:
+        result = result.astype(x.dtype)
     x._node = result._node
     return x
 
@@ -596,14 +604,17 @@ def set_default_dtype(dtype: Any) -> None:
 def own(found: dict[Node, Any], node: Node) -> Any:
     """The gradient of node as an array that nobody else can see: copied, unless found holds the only reference to it."""
     g = found[node]
+    if isinstance(g, Tensor):
+        return g._data.copy()   # a rule computed with Tensors of its own
     if type(g) is not np.ndarray:
-        return g                # a NumPy scalar, which nobody can change, or a Tensor
+        return g                # a NumPy scalar, which nobody can change
     del g
     alone = found[node].base is None and _references(found, node) <= _ONLY_REFERENCE
     return found[node] if alone else found[node].copy()
 
 
-def _read_only(array: Any) -> Any:
+def read_only(array: Any) -> Any:
+    """A view of an array that cannot be written through; anything else as it is."""
     if type(array) is np.ndarray:
         array = array.view()
         array.flags.writeable = False

@@ -111,6 +111,7 @@ def batch_norm_with_statistics(
     input: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> tuple[Tensor, np.ndarray, np.ndarray]:
     """Batch norm in training, with the mean of the batch and its variance (divided by n), arrays of one number a channel."""
+    _check_wide("batch_norm", input)
     _check_dtypes("batch_norm", input, weight=weight, bias=bias)
     axes = (0, *range(2, input.ndim))
     n = math.prod(input.shape[axis] for axis in axes)
@@ -398,6 +399,7 @@ def cross_entropy(
     input, target = as_tensor(input), as_tensor(target)
     if input.dtype.kind != "f":
         raise DTypeError(f"cross_entropy: {_described('input', input)} has dtype {input.dtype}; logits need to be real floating numbers")
+    _check_wide("cross_entropy", input)
     _check_reduction("cross_entropy", reduction)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing={label_smoothing}; it needs to be from 0 to 1")
@@ -488,6 +490,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     Tensor(2.)
     """
     input, target = as_tensor(input), as_tensor(target)
+    _check_wide("mse_loss", input)
     _check_reduction("mse_loss", reduction)
     if input.shape != target.shape:
         raise ShapeError(f"mse_loss: {_described('input', input)} and {_described('target', target)}; the shapes need to be equal")
@@ -510,6 +513,13 @@ def _check_dtypes(function: str, input: Tensor, **others: Tensor | None) -> None
 def _check_real(function: str, input: Tensor) -> None:
     if input.dtype.kind != "f":
         raise DTypeError(f"{function}: {_described('input', input)} and dtype {input.dtype}; it needs real floating numbers")
+    _check_wide(function, input)
+
+
+def _check_wide(function: str, input: Tensor) -> None:
+    """Refuse float16 where squares or counts above 65504 are likely, which it cannot hold: gradients would be 0 without a word."""
+    if input.dtype == np.float16:
+        raise DTypeError(f"{function}: float16 has no number above 65504 for its sums; compute in float32: input.astype('float32')")
 
 
 def _last_axes(function: str, input: Tensor, normalized_shape: int | Sequence[int], **others: Tensor | None) -> tuple[int, ...]:

@@ -494,7 +494,9 @@ def astype(x: Tensor, dtype: Any, copy: bool = True) -> Tensor:
     Tensor([1., 2.], dtype=float64)
     """
     dtype = np.dtype(dtype)
-    return x if x.dtype == dtype and not copy else AsType(dtype)(x)
+    if x.dtype == dtype and not copy:
+        return x
+    return AsType(dtype)(x if dtype.kind in "fc" else x.detach())       # whole numbers and bools have no gradient
 
 
 @implements(np.copy)

@@ -14,6 +14,7 @@ from ..engine import changes
 from ..engine.modes import is_grad_enabled
 from ..engine.op import Op
 from ..engine.tensor import Tensor, change_in_place
+from ..errors import DTypeError
 
 ARRAY = "array"
 
@@ -145,6 +146,11 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
 
 
 def _replaced(x: Tensor, pattern: tuple, arrays: tuple, value: Any) -> Tensor:
+    if x.dtype.kind != "f":
+        raise DTypeError(
+            f"setitem: the tensor{f' {x.name!r}' if x.name else ''} has dtype {x.dtype} and cannot hold a value that requires grad; "
+            f"convert it: x.astype({value.dtype.name!r}), or assign value.detach()"
+        )
     target = x.data[with_arrays(pattern, arrays)].shape
     extra = np.ndim(value) - len(target) if not isinstance(value, Tensor) else value.ndim - len(target)
     if extra > 0 and isinstance(value, Tensor) and value.shape[:extra] == (1,) * extra:

@@ -67,7 +67,7 @@ class Mean(Reduction):
         return np.add.reduce(x, axis=self.axis, keepdims=self.keepdims) / self.count(x.shape)
 
     def grad_x(self, g, x_shape):
-        return self.spread(g / self.count(x_shape), x_shape)
+        return self.spread(_wide(g) / self.count(x_shape), x_shape)
 
 
 class Var(Reduction):
@@ -88,7 +88,7 @@ class Var(Reduction):
 
     def grad_x(self, g, x):
         deviation = _deviation(x, self.axis)
-        return g.reshape(self.with_size_1(x.shape)) * (deviation + deviation) / (self.count(x.shape) - self.ddof)
+        return _wide(g).reshape(self.with_size_1(x.shape)) * (deviation + deviation) / (self.count(x.shape) - self.ddof)
 
 
 class Std(Reduction):
@@ -108,7 +108,7 @@ class Std(Reduction):
 
     def grad_x(self, g, x, out):
         deviation = _deviation(x, self.axis)
-        scale = g / (np.where(out == 0, 1, out) * (self.count(x.shape) - self.ddof))
+        scale = _wide(g) / (_wide(np.where(out == 0, 1, out)) * (self.count(x.shape) - self.ddof))
         return np.where(out == 0, 0, scale).reshape(self.with_size_1(x.shape)) * deviation
 
 
@@ -152,11 +152,17 @@ class Min(Reduction):
         return _shared_by_ties(self, g, x, out)
 
 
+def _wide(g: Any) -> Any:
+    """g in float32 if it is in float16, which has no number above 65504 to count with; the walk converts the gradient back."""
+    return g.astype(np.float32) if g.dtype == np.float16 else g
+
+
 def _shared_by_ties(reduction: Reduction, g: Any, x: Any, out: Any) -> Any:
     """The gradient g of an extreme value, out, in equal parts to all elements that have it."""
     shape = reduction.with_size_1(x.shape)
     chosen = (x == out.reshape(shape)) | (x != x)
     ties = chosen.sum(axis=reduction.axis, keepdims=True)
+    g = _wide(g)
     return chosen * (g.reshape(shape) / ties.astype(g.dtype))
 
 

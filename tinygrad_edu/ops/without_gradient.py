@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,15 @@ from ..engine.tensor import Tensor, wrap
 
 
 def without_gradient(function: Callable) -> Callable:
-    """A function of NumPy that runs on the arrays of its Tensors, and whose results are Tensors that need no gradient."""
+    """A function of NumPy that runs on the arrays of its Tensors, and whose results are Tensors that need no gradient; out is refused."""
+    names = [] if isinstance(function, np.ufunc) else list(signature(function).parameters)
+    most = function.nin if isinstance(function, np.ufunc) else names.index("out") if "out" in names else len(names)
 
     @implements(function)
     @wraps(function)
     def ours(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("out") is not None or len(args) > most:
+            raise TypeError(f"{function.__name__}: out= is not taken; write out = {function.__name__}(...)")
         return _wrapped(function(*_arrays(args), **{name: _arrays(value) for name, value in kwargs.items()}))
 
     return ours
