@@ -326,6 +326,13 @@ def test_set_grad_enabled_may_be_entered_again():
     assert tg.is_grad_enabled()
 
 
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_an_infinite_gradient_does_not_pass_where_nothing_passes():
+    x = leaf(-1.0, 4.0)
+    assert tg.grad(tg.sqrt(tg.relu(x)).sum(), x)[0].tolist() == [0.0, 0.25]
+    assert tg.grad(tg.sqrt(tg.clip(x, 0, 9)).sum(), x)[0].tolist() == [0.0, 0.25]
+
+
 def test_large_counts_in_float16():
     x = tg.ones(100_000, dtype=np.float16, requires_grad=True)
     assert abs(tg.grad(x.mean(), x)[0].data[0] / 1e-5 - 1) < 0.01

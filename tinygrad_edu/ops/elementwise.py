@@ -291,7 +291,7 @@ class ReLU(Elementwise):
         return np.maximum(x, 0)
 
     def grad_x(self, g, out):
-        return g * (out > 0)
+        return np.where(out > 0, g, 0)      # not a product: of an infinite g nothing passes where x < 0
 
 
 class Maximum(Elementwise):
@@ -380,15 +380,15 @@ class Clip(Elementwise):
             inside = inside & (low <= x)
         if high is not None:
             inside = inside & (x <= high)
-        return g * inside
+        return np.where(inside, g, 0)
 
     def grad_low(self, g, x, low, high):
         below = x < low
-        return g * (below if high is None else below & (low <= high))
+        return np.where(below if high is None else below & (low <= high), g, 0)
 
     def grad_high(self, g, x, low, high):
         above = x > high
-        return g * (above if low is None else above | ((high < low) & (x == x)))
+        return np.where(above if low is None else above | ((high < low) & (x == x)), g, 0)
 
 
 class AsType(Op):
