@@ -182,7 +182,7 @@ def test_a_gradient_with_respect_to_one_input_still_depends_on_the_others():
         assert np.allclose(fused.data, composed.data, rtol=1e-12)
 
 
-# What an adversary found
+# Mistakes that were once silent
 
 
 def test_gradients_of_grad_share_no_memory_under_create_graph():
