@@ -70,6 +70,9 @@ MISTAKES = {
     "grad for a constant": (lambda w: tg.grad(w.sum(), tg.ones(3)), errors.GraphError, ["input 0", "requires_grad"]),
     "one value for each channel": (
         lambda w: F.batch_norm(w[:1], None, None, training=True), errors.ShapeError, ["batch_norm", "(1, 3)", "at least two", "eval()"]),
+    "batch norm in float16": (
+        lambda w: F.batch_norm(w.astype(np.float16), None, None, training=True), errors.DTypeError, ["batch_norm", "float16", "float32"]),
+    "cross entropy in float16": (lambda w: F.cross_entropy(w.astype(np.float16), [0, 1]), errors.DTypeError, ["cross_entropy", "float16"]),
     "batch norm of a vector": (lambda w: F.batch_norm(w[0], None, None, training=True), errors.ShapeError, ["batch_norm", "two axes"]),
     "batch norm with other channels": (
         lambda w: F.batch_norm(w, None, None, tg.ones(2), training=True), errors.ShapeError, ["weight", "(2,)", "3 channels"]),

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import gc
 import pickle
+import sys
 import threading
 import weakref
 
@@ -700,6 +701,21 @@ def test_threads_may_walk_graphs_that_share_leaves():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_threads_that_share_a_leaf_lose_no_gradient():
+    w = tg.tensor(np.float64(0.0), requires_grad=True)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=lambda: [(w * 1.0).backward() for _ in range(500)]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert w.grad.item() == 2000
 
 
 def test_set_grad_enabled_as_statement_block_and_decorator():
