@@ -1,29 +1,12 @@
 """Networks, under PyTorch's names: modules, layers, losses, their functions and their initialization."""
 
 from . import functional, init
-from .layers import (
-    GELU,
-    BatchNorm1d,
-    BatchNorm2d,
-    Dropout,
-    Flatten,
-    GroupNorm,
-    Identity,
-    InstanceNorm1d,
-    InstanceNorm2d,
-    LayerNorm,
-    Linear,
-    LogSoftmax,
-    ReLU,
-    RMSNorm,
-    Sequential,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
-from .losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
+from .layers.activation import GELU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .layers.container import Flatten, Identity, Sequential
+from .layers.dense import Linear
+from .layers.loss import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
+from .layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RMSNorm
+from .layers.regularization import Dropout
 from .module import Module, Parameter
 
 __all__ = [

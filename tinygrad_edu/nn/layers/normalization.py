@@ -1,70 +1,20 @@
-"""Layers as modules, with PyTorch's arguments, defaults and initialization; the functions are in functional."""
+"""Norms over the batch, over rows and over groups of channels."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from types import EllipsisType
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..engine.tensor import Tensor
-from ..errors import ShapeError
-from ..ops.creation import ones, zeros
-from ..ops.reduce import as_tensor
-from . import functional as F, init
-from .module import Module, Parameter
-
-
-class Linear(Module):
-    """A fully connected layer.
-
-    out = x @ weight.T + bias
-
-    Parameters
-        in_features, out_features  the sizes k and m of the last axis of x and of out.
-        bias                       whether there is a bias.
-        dtype                      of the parameters; the default dtype if not given.
-        generator                  what draws the parameters.
-
-    Shapes    x (..., k), weight (m, k), bias (m,), out (..., m).
-    Starts    weight and bias evenly from [-1 / sqrt(k), 1 / sqrt(k)), as in PyTorch.
-    Raises    ShapeError if the last axis of x has another size, DTypeError if x has another dtype than weight.
-
-    >>> import tinygrad_edu as tg
-    >>> layer = Linear(3, 2)
-    >>> layer(tg.zeros((5, 3))).shape
-    (5, 2)
-    """
-
-    def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = None, generator: np.random.Generator | None = None
-    ) -> None:
-        super().__init__()
-        self.in_features = in_features
-        self.out_features = out_features
-        self.weight = Parameter(zeros((out_features, in_features), dtype))
-        self.register_parameter("bias", Parameter(zeros(out_features, dtype)) if bias else None)
-        self.reset_parameters(generator)
-
-    def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
-        """Draw weight and bias anew."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=generator)
-        if self.bias is not None:
-            bound = 1 / math.sqrt(max(1, self.in_features))
-            init.uniform_(self.bias, -bound, bound, generator)
-
-    def forward(self, input: Any) -> Tensor:
-        return F.linear(input, self.weight, self.bias)
-
-    def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
-
-    def formula(self) -> list[str]:
-        if self.bias is None:
-            return [f"out = x @ weight.T    weight {self.weight.shape}"]
-        return [f"out = x @ weight.T + bias    weight {self.weight.shape}, bias {self.bias.shape}"]
+from ...engine.tensor import Tensor
+from ...errors import ShapeError
+from ...ops.creation import ones, zeros
+from ...ops.reduce import as_tensor
+from .. import functional as F, init
+from ..functional.normalization import batch_norm_with_statistics, move_running
+from ..module import Module, Parameter
 
 
 class BatchNorm(Module):
@@ -143,11 +93,11 @@ class BatchNorm(Module):
             return F.batch_norm(
                 input, self.running_mean, self.running_var, self.weight, self.bias, training=not self.track_running_stats, eps=self.eps
             )
-        out, mean, var = F.batch_norm_with_statistics(input, self.weight, self.bias, self.eps)
+        out, mean, var = batch_norm_with_statistics(input, self.weight, self.bias, self.eps)
         n = input.size // self.num_features
         self.num_batches_tracked += 1
-        F.move_running(self.running_mean, mean, self._share_of_batch())
-        F.move_running(self.running_var, var if self.convention == "cs231n" else var * (n / (n - 1)), self._share_of_batch())
+        move_running(self.running_mean, mean, self._share_of_batch())
+        move_running(self.running_var, var if self.convention == "cs231n" else var * (n / (n - 1)), self._share_of_batch())
         return out
 
     def _share_of_batch(self) -> float:
@@ -508,254 +458,3 @@ def _normalized(norm: Any) -> str:
     """The formula of a norm, with its eps, weight and bias."""
     scale, shift = "" if norm.weight is None else " * weight", "" if norm.bias is None else " + bias"
     return f"out = (x - mean) / sqrt(var + {norm.eps}){scale}{shift}"
-
-
-class Dropout(Module):
-    """In training, set each element to 0 with probability p, and divide the others by 1 - p; in evaluation, do nothing.
-
-    out = where(mask, x / (1 - p), 0)    mask = random(x.shape) >= p
-
-    Parameters
-        p          the probability to drop; 0.5 if not given.
-        keep_prob  1 - p, the notation of the CS231n notes; give one of the two.
-        generator  what draws the masks; the default one, which tg.manual_seed starts, if not given.
-    Raises ValueError if a probability is outside [0, 1], or both are given.
-
-    Source    Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from overfitting; in the inverted form.
-
-    >>> import tinygrad_edu as tg
-    >>> Dropout(0.2).eval()(tg.ones(2))
-    Tensor([1., 1.])
-    """
-
-    def __init__(self, p: float | None = None, *, keep_prob: float | None = None, generator: np.random.Generator | None = None) -> None:
-        super().__init__()
-        self.p = F.drop_probability(p, keep_prob)
-        self.generator = generator
-
-    def forward(self, input: Any) -> Tensor:
-        return F.dropout(input, self.p, self.training, generator=self.generator)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p:g}"
-
-    def formula(self) -> list[str]:
-        kept = "out = 0" if self.p == 1 else f"out = where(mask, x / (1 - {self.p:g}), 0)    mask = random(x.shape) >= {self.p:g}"
-        return [f"training:    {kept}", "evaluation:  out = x"]
-
-
-class ReLU(Module):
-    """out = maximum(x, 0), element by element."""
-
-    def forward(self, input: Any) -> Tensor:
-        return F.relu(input)
-
-    def formula(self) -> list[str]:
-        return ["out = maximum(x, 0)"]
-
-
-class Tanh(Module):
-    """out = tanh(x), element by element."""
-
-    def forward(self, input: Any) -> Tensor:
-        return F.tanh(input)
-
-    def formula(self) -> list[str]:
-        return ["out = tanh(x)"]
-
-
-class Sigmoid(Module):
-    """out = 1 / (1 + exp(-x)), element by element."""
-
-    def forward(self, input: Any) -> Tensor:
-        return F.sigmoid(input)
-
-    def formula(self) -> list[str]:
-        return ["out = 1 / (1 + exp(-x))"]
-
-
-class SiLU(Module):
-    """out = x * sigmoid(x), element by element."""
-
-    def forward(self, input: Any) -> Tensor:
-        return F.silu(input)
-
-    def formula(self) -> list[str]:
-        return ["out = x / (1 + exp(-x))"]
-
-
-class GELU(Module):
-    """x times the probability that a standard normal number is below x, element by element; see functional.gelu for approximate.
-
-    out = x / 2 * (1 + erf(x / sqrt(2)))
-
-    Raises ValueError if approximate is not "none" or "tanh".
-    """
-
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__()
-        if approximate not in ("none", "tanh"):
-            raise ValueError(f"GELU: approximate={approximate!r}; it needs to be 'none' or 'tanh'")
-        self.approximate = approximate
-
-    def forward(self, input: Any) -> Tensor:
-        return F.gelu(input, self.approximate)
-
-    def extra_repr(self) -> str:
-        return f"approximate={self.approximate!r}"
-
-    def formula(self) -> list[str]:
-        exact = self.approximate == "none"
-        return [f"out = x / 2 * (1 + {'erf(x / sqrt(2))' if exact else 'tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))'})"]
-
-
-class Softplus(Module):
-    """A smooth maximum of x and 0, element by element.
-
-    out = log(1 + exp(beta * x)) / beta, and x where beta * x > threshold
-    """
-
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__()
-        self.beta = beta
-        self.threshold = threshold
-
-    def forward(self, input: Any) -> Tensor:
-        return F.softplus(input, self.beta, self.threshold)
-
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
-
-    def formula(self) -> list[str]:
-        return [f"out = log(1 + exp({self.beta:g} * x)) / {self.beta:g}    and x where {self.beta:g} * x > {self.threshold:g}"]
-
-
-class Softmax(Module):
-    """out = exp(x) / sum(exp(x)), the sum over axis dim."""
-
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, input: Any) -> Tensor:
-        return F.softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
-
-    def formula(self) -> list[str]:
-        return [f"out = exp(x) / sum(exp(x))    over axis {self.dim}"]
-
-
-class LogSoftmax(Module):
-    """out = x - log(sum(exp(x))), the sum over axis dim."""
-
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, input: Any) -> Tensor:
-        return F.log_softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
-
-    def formula(self) -> list[str]:
-        return [f"out = x - log(sum(exp(x)))    over axis {self.dim}"]
-
-
-class Identity(Module):
-    """out = x; arguments are taken, as in PyTorch, and do nothing."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__()
-
-    def forward(self, input: Any) -> Any:
-        return input
-
-    def formula(self) -> list[str]:
-        return ["out = x"]
-
-
-class Flatten(Module):
-    """The axes from start_dim to end_dim, both included, become one.
-
-    Raises AxisError if x has no such axis, ValueError if start_dim comes after end_dim.
-
-    >>> import tinygrad_edu as tg
-    >>> Flatten()(tg.zeros((5, 2, 3))).shape
-    (5, 6)
-    """
-
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        super().__init__()
-        self.start_dim = start_dim
-        self.end_dim = end_dim
-
-    def forward(self, input: Any) -> Tensor:
-        input = as_tensor(input)
-        if not input.ndim:
-            return input.reshape(1)
-        first, last = (np.lib.array_utils.normalize_axis_index(axis, input.ndim) for axis in (self.start_dim, self.end_dim))
-        if first > last:
-            raise ValueError(f"{self!r}: in an input of shape {input.shape}, start_dim comes after end_dim")
-        shape = input.shape
-        return input.reshape(*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
-
-    def extra_repr(self) -> str:
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
-
-    def formula(self) -> list[str]:
-        return [f"out = x with the axes from {self.start_dim} to {self.end_dim} as one"]
-
-
-class Sequential(Module):
-    """Modules one after another: each takes what the one before it gave.
-
-    Parameters
-        args  modules, which are named "0", "1", ...; or one mapping, such as an OrderedDict, of names and modules.
-    Raises TypeError for what is no module.
-
-    >>> import tinygrad_edu as tg
-    >>> network = Sequential(Linear(3, 4), ReLU(), Linear(4, 2))
-    >>> network(tg.zeros((5, 3))).shape
-    (5, 2)
-    >>> network[-1], len(network)
-    (Linear(in_features=4, out_features=2, bias=True), 3)
-    """
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__()
-        named = args[0].items() if len(args) == 1 and isinstance(args[0], Mapping) else enumerate(args)
-        for name, module in named:
-            self._set(str(name), module)
-
-    def forward(self, input: Any) -> Any:
-        for module in self:
-            input = module(input)
-        return input
-
-    def append(self, module: Module) -> Sequential:
-        """Add a module at the end, named by its number."""
-        self._set(str(len(self)), module)
-        return self
-
-    def __len__(self) -> int:
-        return len([*self._own(Module)])
-
-    def __iter__(self) -> Iterator[Module]:
-        return (module for _, module in self._own(Module))
-
-    def __getitem__(self, index: int | slice) -> Any:
-        """The module at a place, or a Sequential of those in a slice."""
-        members = [*self._own(Module)]
-        return type(self)(dict(members[index])) if isinstance(index, slice) else members[index][1]
-
-    def __setitem__(self, index: int, module: Module) -> None:
-        name, _ = [*self._own(Module)][index]
-        self._set(name, module)
-
-    def _set(self, name: str, module: Any) -> None:
-        if not isinstance(module, Module):
-            raise TypeError(f"Sequential: {name!r} is a {type(module).__name__}; it needs to be a Module (for relu, nn.ReLU())")
-        setattr(self, name, module)

@@ -1,12 +1,12 @@
-"""Losses as modules; the functions are in functional."""
+"""Losses."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..engine.tensor import Tensor
-from . import functional as F
-from .module import Module
+from ...engine.tensor import Tensor
+from .. import functional as F
+from ..module import Module
 
 
 class CrossEntropyLoss(Module):

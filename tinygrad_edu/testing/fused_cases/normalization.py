@@ -1,0 +1,149 @@
+"""The cases of norms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...fused.batch_norm import BatchNorm, BatchNormEvaluation
+from ...fused.layer_norm import LayerNorm
+from ...fused.rms_norm import RMSNorm
+from ...nn import functional
+from ..cases import Case, cases_of
+from ..op_cases import Cases, between, uniform
+
+
+def normalized(x: Any, gamma: Any, beta: Any, axes: tuple[int, ...], eps: float) -> np.ndarray:
+    mean, var = np.mean(x, axis=axes, keepdims=True), np.var(x, axis=axes, keepdims=True)
+    return (gamma * (x - mean) / np.sqrt(var + eps) + beta).astype(x.dtype)
+
+
+@cases_of(BatchNorm)
+def batch_norm_cases(rng: np.random.Generator) -> Cases:
+    # On axes, x has the batch; gamma and beta have size 1 there, or leave these axes out where that broadcasts to the same.
+    for x_shape, gamma_shape, axes in (
+        ((5, 3), (1, 3), (0,)),
+        ((5, 3), (3,), (0,)),
+        ((2, 3, 2, 2), (1, 3, 1, 1), (0, 2, 3)),
+        ((2, 3, 2, 2), (3, 1, 1), (0, 2, 3)),
+        ((3, 4), (3, 1), (1,)),
+        ((2, 3, 4), (2, 1, 4), (1,)),
+        ((7,), (1,), (0,)),
+        ((4, 0), (1, 0), (0,)),
+    ):
+        for eps in (1e-5, 0.1):
+            op = BatchNorm(axes, eps)
+            yield Case(
+                op,
+                oracle=lambda x, gamma, beta, op=op: normalized(x, gamma, beta, op.axes, op.eps),
+                x=uniform(rng, x_shape),
+                gamma=between(rng, 0.5, 2)(gamma_shape),
+                beta=uniform(rng, gamma_shape),
+            )
+    yield Case(
+        lambda x: functional.batch_norm(x, None, None, training=True),
+        oracle=lambda x: normalized(x, 1.0, 0.0, (0, 2), 1e-5),
+        name="batch_norm without weight and bias, x (2, 3, 4)",
+        x=uniform(rng, (2, 3, 4)),
+    )
+
+
+@cases_of(BatchNormEvaluation)
+def batch_norm_evaluation_cases(rng: np.random.Generator) -> Cases:
+    for x_shape, gamma_shape in ((5, 3), (3,)), ((5, 3), (1, 3)), ((2, 3, 2, 2), (3, 1, 1)), ((1, 3), (3,)), ((0, 3), (3,)):
+        for constants in (), ("mean", "var"):
+            yield Case(
+                BatchNormEvaluation(eps=0.01),
+                oracle=lambda x, gamma, beta, mean, var: gamma * ((x - mean) / np.sqrt(var + 0.01)) + beta,
+                constants=constants,
+                x=uniform(rng, x_shape),
+                gamma=between(rng, 0.5, 2)(gamma_shape),
+                beta=uniform(rng, gamma_shape),
+                mean=uniform(rng, gamma_shape),
+                var=between(rng, 0.5, 2)(gamma_shape),
+            )
+
+
+@cases_of(LayerNorm)
+def layer_norm_cases(rng: np.random.Generator) -> Cases:
+    for x_shape, gamma_shape, axes in (
+        ((3, 5), (5,), (1,)),
+        ((2, 3, 4), (3, 4), (1, 2)),
+        ((2, 3, 4), (3, 1), (2,)),
+        ((5,), (5,), (0,)),
+        ((4, 3), (4, 1), (0,)),
+        ((0, 3), (3,), (1,)),
+    ):
+        for eps in (1e-5, 0.1):
+            op = LayerNorm(axes, eps)
+            yield Case(
+                op,
+                oracle=lambda x, gamma, beta, op=op: normalized(x, gamma, beta, op.axes, op.eps),
+                x=uniform(rng, x_shape),
+                gamma=between(rng, 0.5, 2)(gamma_shape),
+                beta=uniform(rng, gamma_shape),
+            )
+    yield Case(
+        lambda x: functional.layer_norm(x, (2, 2)),
+        oracle=lambda x: normalized(x, 1.0, 0.0, (1, 2), 1e-5),
+        name="layer_norm without weight and bias, x (3, 2, 2)",
+        x=uniform(rng, (3, 2, 2)),
+    )
+    yield Case(
+        lambda x, weight: functional.layer_norm(x, (4,), weight),
+        oracle=lambda x, weight: normalized(x, weight, 0.0, (1,), 1e-5),
+        name="layer_norm without bias, x (3, 4)",
+        x=uniform(rng, (3, 4)),
+        weight=uniform(rng, 4),
+    )
+    for samples, channels, size, groups in (2, 4, (), 2), (2, 6, (3,), 3), (1, 3, (2, 2), 1), (0, 4, (), 2):
+        yield Case(
+            lambda x, weight, bias, groups=groups: functional.group_norm(x, groups, weight, bias),
+            oracle=lambda x, weight, bias, groups=groups: group_by_group(x, weight, bias, groups),
+            name=f"group_norm of {(samples, channels, *size)} in {groups} groups",
+            x=uniform(rng, (samples, channels, *size)),
+            weight=uniform(rng, channels),
+            bias=uniform(rng, channels),
+        )
+    yield Case(
+        lambda x, weight, bias: functional.instance_norm(x, weight=weight, bias=bias),
+        oracle=lambda x, weight, bias: group_by_group(x, weight, bias, 3),
+        name="instance_norm of (2, 3, 2, 2)",
+        x=uniform(rng, (2, 3, 2, 2)),
+        weight=uniform(rng, 3),
+        bias=uniform(rng, 3),
+    )
+
+
+def group_by_group(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, groups: int) -> np.ndarray:
+    """Group norm by its definition, one group of one sample after the other."""
+    out = np.empty_like(x)
+    for sample, result in zip(x, out):
+        for channels in np.split(np.arange(x.shape[1]), groups):
+            group = sample[channels]
+            result[channels] = (group - np.mean(group)) / np.sqrt(np.var(group) + 1e-5)
+    of_channel = (-1, *(1,) * (x.ndim - 2))
+    return out * weight.reshape(of_channel) + bias.reshape(of_channel)
+
+
+@cases_of(RMSNorm)
+def rms_norm_cases(rng: np.random.Generator) -> Cases:
+    def oracle(x: Any, gamma: Any, op: RMSNorm) -> np.ndarray:
+        return (gamma * x / np.sqrt(np.mean(x**2, axis=op.axes, keepdims=True) + op.eps)).astype(x.dtype)
+
+    for x_shape, gamma_shape, axes in ((3, 5), (5,), (1,)), ((2, 3, 4), (3, 4), (1, 2)), ((5,), (5,), (0,)), ((0, 3), (3,), (1,)):
+        for eps in (1e-5, 0.1):
+            op = RMSNorm(axes, eps)
+            yield Case(
+                op,
+                oracle=lambda x, gamma, op=op: oracle(x, gamma, op),
+                x=uniform(rng, x_shape),
+                gamma=between(rng, 0.5, 2)(gamma_shape),
+            )
+    yield Case(
+        lambda x: functional.rms_norm(x, (2, 2), eps=0.01),
+        oracle=lambda x: oracle(x, 1.0, RMSNorm((1, 2), 0.01)),
+        name="rms_norm without weight, x (3, 2, 2)",
+        x=uniform(rng, (3, 2, 2)),
+    )
