@@ -1,6 +1,7 @@
 """Measure this library beside others.
 
 python -m benchmarks ops     nanoseconds to record an op and to walk its node back
+python -m benchmarks fused   each fused node on three shapes, beside its twin and PyTorch
 python -m benchmarks orders  derivatives of order 1 to 4 through fused nodes, and how far they are off
 """
 
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from . import ops, orders, timing
+from .fused import ROWS, report
 
 GEOMETRIC_MEAN = 0.45
 WORST_ROW = 0.65
@@ -36,6 +38,11 @@ def main(arguments: list[str] | None = None) -> None:
     command.add_argument("--engines", help=f"some of {','.join(ops.ENGINES)} (default: all that are installed)")
     command.add_argument("--json", type=Path, metavar="FILE", help="write every single time, and what it was taken on, to FILE")
     command.set_defaults(run=run_ops)
+    command = commands.add_parser("fused", help="each fused node beside its composed twin, PyTorch's fused function and PyTorch's primitives")
+    command.add_argument("--repeat", type=at_least_1, default=10, help="how often each is measured (default %(default)s)")
+    command.add_argument("--only", metavar="NAME,NAME", help=f"some of {', '.join(dict.fromkeys(row.name for row in ROWS))}")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write every single time, and what it was taken on, to FILE")
+    command.set_defaults(run=run_fused)
     command = commands.add_parser("orders", help="derivatives of order 1 to 4 through fused nodes, beside the truth")
     command.set_defaults(run=run_orders)
     options = parser.parse_args(arguments)
@@ -82,6 +89,22 @@ def run_ops(options: argparse.Namespace) -> None:
     if options.json:
         record = {"taken on": taken_on, "length": options.length, "ns for each op, by row, engine and repetition": {
             row: {name: part.tolist() for name, part in samples.items()} for row, samples in times.items()
+        }}
+        options.json.write_text(json.dumps(record, indent=1))
+
+
+def run_fused(options: argparse.Namespace) -> None:
+    rows = report.rows_called(options.only)
+    measured = report.measured(rows, options.repeat)
+    print(report.table(rows, measured))
+    print("\n" + report.NOTES.format(repeat=options.repeat) + "\n")
+    print(report.verdict(rows, measured) + "\n")
+    taken_on = {**timing.machine(), **report.versions()}
+    for what, value in taken_on.items():
+        print(f"{what:<14}{value}")
+    if options.json:
+        record = {"taken on": taken_on, "ns for forward and backward, by row, form and repetition": {
+            label: {form: times.tolist() for form, times in one.times.items()} for label, one in measured.items()
         }}
         options.json.write_text(json.dumps(record, indent=1))
 

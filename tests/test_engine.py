@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.fused.dropout import Dropout
 from tinygrad_edu.engine.node import ancestors, kept_values
 from tinygrad_edu.engine.op import Alias
+from tinygrad_edu.fused.dropout import Dropout
 
 
 def leaf(*values, name=None):

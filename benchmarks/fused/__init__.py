@@ -1,0 +1,8 @@
+"""What a fused node costs: forward and backward, beside its composed twin, PyTorch's fused function and PyTorch's primitives."""
+
+from __future__ import annotations
+
+from . import activation, dense, loss, normalization, regularization
+from .row import Row
+
+ROWS: tuple[Row, ...] = (*normalization.ROWS, *loss.ROWS, *activation.ROWS, *dense.ROWS, *regularization.ROWS)
