@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.diagnosis import UNEXPLAINED
+from tinygrad_edu.comparison.diagnosis import UNEXPLAINED
 from tinygrad_edu.fused.batch_norm import BatchNorm
 from tinygrad_edu.fused.cross_entropy import CrossEntropy
 from tinygrad_edu.fused.dropout import Dropout

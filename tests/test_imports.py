@@ -10,7 +10,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 ORDER = [
     {"cli", "examples"}, {"viz", "comparison", "testing", "data"},
-    {"diagnosis"}, {"optim", "nn"}, {"func", "fused"}, {"ops"}, {"engine"}, {"errors"},
+    {"optim", "nn"}, {"func", "fused"}, {"ops"}, {"engine"}, {"errors"},
 ]
 """The rooms of the house. Each may import from those after it; two of one level may not import each other."""
 

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .engine.modes import composed
-from .engine.node import Node, ancestors, leaf_node
-from .engine.op import Fused
-from .engine.tensor import Tensor, grad, wrap
+from ..engine.modes import composed
+from ..engine.node import Node, ancestors, leaf_node
+from ..engine.op import Fused
+from ..engine.tensor import Tensor, grad, wrap
 
 UNEXPLAINED = "unexplained: no usual mistake gives this gradient"
 

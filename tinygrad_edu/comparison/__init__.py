@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..engine.modes import Mode, composed, enable_grad
+from ..engine.node import ancestors, kept_bytes, leaf_node
+from ..engine.op import Fused
+from ..engine.tensor import Tensor, grad, new_array, wrap
+from ..errors import DTypeError, GradientCheckError, GraphError, ShapeError
 from .diagnosis import diagnose, diagnose_shape
-from .engine.modes import Mode, composed, enable_grad
-from .engine.node import ancestors, kept_bytes, leaf_node
-from .engine.op import Fused
-from .engine.tensor import Tensor, grad, new_array, wrap
-from .errors import DTypeError, GradientCheckError, GraphError, ShapeError
 
 TOLERANCES = {np.dtype(np.float16): (1e-2, 1e-3), np.dtype(np.float32): (1e-5, 1e-6), np.dtype(np.float64): (1e-12, 1e-13)}
 """rtol and atol for each dtype, if none are given."""
