@@ -13,6 +13,7 @@ import importlib
 from typing import Any
 
 from . import errors, ops
+from .engine.anomaly import detect_anomaly
 from .engine.modes import composed, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .engine.op import Elementwise, Fused, Op
 from .engine.tensor import Tensor, get_default_dtype, grad, set_default_dtype
@@ -80,13 +81,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Elementwise", "Fused", "Op", "Tensor", "abs", "add", "all", "allclose", "any", "arange", "argmax", "argmin", "argsort", "array_equal",
-    "astype", "broadcast_to", "cli", "clip", "compare", "comparison", "composed", "concatenate", "copy", "data", "divide", "enable_grad",
-    "equal", "errors", "examples", "exp", "expand_dims", "eye", "from_numpy", "full", "full_like", "get_default_dtype", "grad", "greater",
-    "greater_equal", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "less", "less_equal", "linspace", "log", "log1p", "manual_seed",
-    "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "nn", "no_grad", "not_equal", "ones", "ones_like",
-    "optim", "power", "rand", "rand_like", "randn", "randn_like", "ravel", "relu", "reshape", "set_default_dtype", "set_grad_enabled",
-    "sign", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tanh", "tensor", "testing", "transpose", "var",
-    "viz", "where", "zeros", "zeros_like",
+    "astype", "broadcast_to", "cli", "clip", "compare", "comparison", "composed", "concatenate", "copy", "data", "detect_anomaly", "divide",
+    "enable_grad", "equal", "errors", "examples", "exp", "expand_dims", "eye", "from_numpy", "full", "full_like", "get_default_dtype", "grad",
+    "greater", "greater_equal", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "less", "less_equal", "linspace", "log", "log1p",
+    "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "nn", "no_grad", "not_equal", "ones",
+    "ones_like", "optim", "power", "rand", "rand_like", "randn", "randn_like", "ravel", "relu", "reshape", "set_default_dtype",
+    "set_grad_enabled", "sign", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tanh", "tensor", "testing",
+    "transpose", "var", "viz", "where", "zeros", "zeros_like",
 ]
 
 _LATER = ("cli", "comparison", "data", "examples", "nn", "optim", "testing", "viz")

@@ -33,3 +33,14 @@ class StateError(RuntimeError, KeyError):
     """A saved state does not fit the module or optimizer that is to load it; nothing was loaded."""
 
     __str__ = RuntimeError.__str__      # KeyError's would print the repr of a text of several lines
+
+
+class AnomalyError(GraphError, FloatingPointError):
+    """A NaN or an infinity that an op, or a rule, made of finite numbers; raised by detect_anomaly.
+
+    origin  the tensor that came out of the op, or the node whose rule gave it: tg.viz.draw(error) draws the graph around it.
+    """
+
+    def __init__(self, message: str, origin: object = None) -> None:
+        super().__init__(message)
+        self.origin = origin

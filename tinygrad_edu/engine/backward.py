@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, GraphError, MutationError, ShapeError
-from . import changes
+from . import changes, watching
 from .node import Node, ancestors
 
 
@@ -61,11 +61,15 @@ def walk(
             raise GraphError(_freed(node))
         if node.order < latest_change:
             _refuse_changed(node, parents, record)
+        if watching.active:
+            watching.reached(node, g, parents, record)
         try:
             contributions = op.pull_recorded(g, node, parents) if record else op.pull(g, parents, node.kept)
         except Exception as error:
             error.add_note(f"in the backward pass of {describe(node)}, whose gradient has shape {node.shape}")
             raise
+        if watching.active:
+            watching.pulled(node, g, parents, contributions)
         i = -1
         for parent in parents:      # counted by hand: enumerate costs 80 ns a node, and zip 110
             i += 1

@@ -43,6 +43,12 @@ class Node:
     grad: Any = None
     """Where the gradient of a leaf is gathered: a Tensor, or None. Of another node too, after retain_grad."""
     retains_grad: bool = False
+    scope: Any = None
+    """Of the output of a module: which module, and since when. See nn.Module."""
+    line: str | None = None
+    """The line of the user's code that recorded this, under detect_anomaly."""
+    checksums: dict[int, int] | None = None
+    """Under detect_anomaly, for each array that is kept, by its identity."""
 
     @property
     def is_leaf(self) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DefinitionError, DTypeError, GraphError, ShapeError
+from . import watching
 from .modes import is_composing, is_grad_enabled
 from .node import Node, clock
 from .tensor import Tensor, new_array, read_only, wrap
@@ -69,6 +70,8 @@ def _recorder_of_one(op: Op) -> Callable[..., Tensor]:
             tensor._shared = True
         if parent is None or not is_grad_enabled():
             tensor._node = None
+            if watching.active:
+                watching.ran(op, (x,), tensor)
             return tensor
         tensor._node = node = Node()
         node.op = op
@@ -78,6 +81,8 @@ def _recorder_of_one(op: Op) -> Callable[..., Tensor]:
         node.dtype = out.dtype
         node.order = clock()
         node.hooks = None
+        if watching.active:
+            watching.ran(op, (x,), tensor)
         return tensor
 
     return record
@@ -109,6 +114,8 @@ def _recorder_of_two(op: Op) -> Callable[..., Tensor]:
         tensor._data = out
         if (parent is None and other is None) or not is_grad_enabled():
             tensor._node = None
+            if watching.active:
+                watching.ran(op, (a, b), tensor)
             return tensor
         tensor._node = node = Node()
         node.op = op
@@ -118,6 +125,8 @@ def _recorder_of_two(op: Op) -> Callable[..., Tensor]:
         node.dtype = out.dtype
         node.order = clock()
         node.hooks = None
+        if watching.active:
+            watching.ran(op, (a, b), tensor)
         return tensor
 
     return record
@@ -160,7 +169,7 @@ def _recorder_of_any(op: Op) -> Callable[..., Tensor]:
         except Exception as error:
             raise _explained(error, op, operands)
         if not any(parents):
-            return wrap(out)
+            return _seen(op, operands, wrap(out))
         if fused and not cls.kept_names <= extra.keys():
             raise DefinitionError(
                 f"{op!r}: a rule names {', '.join(sorted(cls.kept_names - extra.keys()))}, which is no input, shape or out, so "
@@ -174,9 +183,15 @@ def _recorder_of_any(op: Op) -> Callable[..., Tensor]:
         node.dtype = out.dtype
         node.order = clock()
         node.hooks = None
-        return wrap(out, node)
+        return _seen(op, operands, wrap(out, node))
 
     return record
+
+
+def _seen(op: Op, operands: tuple, out: Tensor) -> Tensor:
+    if watching.active:
+        watching.ran(op, operands, out)
+    return out
 
 
 _NOTHING: dict[str, Any] = {}
