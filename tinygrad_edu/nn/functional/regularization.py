@@ -34,9 +34,13 @@ def dropout(
     input = as_tensor(input)
     if not training or p == 0:
         return input
+    return Dropout(p)(input, dropout_mask(input.shape, p, generator))
+
+
+def dropout_mask(shape: tuple[int, ...], p: float, generator: np.random.Generator | None = None) -> np.ndarray:
+    """Bools drawn at random, each False with probability p."""
     # Whole numbers of 32 bits are the quickest to draw; p is exact to 2**-32.
-    drawn = generator_of(generator).integers(0, 2**32, input.shape, np.uint32)
-    return Dropout(p)(input, drawn >= round(p * 2**32))
+    return generator_of(generator).integers(0, 2**32, shape, np.uint32) >= round(p * 2**32)
 
 
 def drop_probability(p: float | None, keep_prob: float | None) -> float:
