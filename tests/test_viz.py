@@ -14,7 +14,7 @@ import tinygrad_edu as tg
 from tinygrad_edu.engine.node import kept_bytes
 from tinygrad_edu.errors import DTypeError, GraphError
 
-Edge, GraphNode = tg.viz.Edge, tg.viz.GraphNode
+Edge, GraphNode, Kept = tg.viz.Edge, tg.viz.GraphNode, tg.viz.Kept
 
 drawn = pytest.mark.skipif(find_spec("pygraphviz") is None, reason="needs pygraphviz")
 
@@ -63,10 +63,10 @@ def test_a_graph_says_what_was_recorded():
     loss.name = "loss"
     graph = tg.viz.graph(loss)
     assert graph.nodes == (
-        GraphNode("n0", "parameter", "parameter", "w", (2,), "float32", 0),
-        GraphNode("n1.0", "input", "input", None, (2, 2), "float32", 0),
-        GraphNode("n1", "op", "Multiply()", None, (2, 2), "float32", 16),
-        GraphNode("n2", "op", "Sum(axis=(0,), keepdims=False)", "loss", (2,), "float32", 0),
+        GraphNode("n0", "parameter", "parameter", "w", (2,), "float32"),
+        GraphNode("n1.0", "input", "input", None, (2, 2), "float32"),
+        GraphNode("n1", "op", "Multiply()", None, (2, 2), "float32", (Kept("a", (2, 2), "float32", 16),)),
+        GraphNode("n2", "op", "Sum(axis=(0,), keepdims=False)", "loss", (2,), "float32"),
     )
     assert graph.edges == (Edge("n1.0", "n1", "a"), Edge("n0", "n1", "b"), Edge("n1", "n2", "x"))
     assert graph.outputs == ("n2",)
@@ -178,6 +178,57 @@ def test_what_cannot_be_drawn_is_named(outputs, error, said):
         tg.viz.draw(outputs())
 
 
+def test_modules_are_scopes():
+    class Network(tg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoder = tg.nn.Sequential(tg.nn.Linear(3, 4), tg.nn.Identity(), tg.nn.Tanh())
+            self.head = tg.nn.Linear(4, 1)
+
+        def forward(self, x):
+            return self.head(self.encoder(x) * 2.0)
+
+    graph = tg.viz.graph(Network()(tg.ones((2, 3))).sum())
+    assert [(scope.id, scope.path, scope.kind, scope.parent) for scope in graph.scopes] == [
+        ("s0", "", "Network", None),
+        ("s1", "encoder", "Sequential", "s0"),
+        ("s2", "encoder.0", "Linear", "s1"),
+        ("s3", "encoder.2", "Tanh", "s1"),
+        ("s4", "head", "Linear", "s0"),
+    ]
+    assert [(node.label, node.scope) for node in graph.nodes if node.kind in ("op", "fused")] == [
+        ("Linear()", "s2"), ("Tanh()", "s3"), ("Multiply()", "s0"), ("Linear()", "s4"), ("Sum(axis=(0, 1), keepdims=False)", None)
+    ]
+
+
+def test_a_module_that_runs_twice_or_gives_several_outputs_is_a_scope_for_each_run():
+    class Both(tg.nn.Module):
+        def forward(self, x):
+            return tg.exp(x), tg.tanh(x)
+
+    module = Both()
+    first, second = module(leaf(1.0))
+    third, _ = module(second)
+    graph = tg.viz.graph([first, third])
+    assert [(scope.id, scope.kind) for scope in graph.scopes] == [("s0", "Both"), ("s1", "Both")]
+    assert [(node.label, node.scope) for node in graph.nodes[1:]] == [("Exp()", "s0"), ("Tanh()", "s0"), ("Exp()", "s1")]
+
+
+def test_what_there_is_of_a_forward_that_failed_is_drawn():
+    w, data = leaf(1.0, 2.0, name="w"), np.ones(3, np.float32)
+    with pytest.raises(ValueError) as caught:
+        tg.exp(w) * data
+    graph = tg.viz.graph(caught.value)
+    assert [(node.kind, node.label) for node in graph.nodes] == [
+        ("parameter", "parameter"), ("op", "Exp()"), ("input", "input"), ("failed", "Multiply()")
+    ]
+    assert [(edge.source, edge.target, edge.input) for edge in graph.edges] == [("n0", "n1", "x"), ("n1", "n2", "a"), ("n2.1", "n2", "b")]
+    assert graph.outputs == ("n2",)
+    assert "legend_failed" in tg.viz.dot(caught.value)
+    with pytest.raises(ValueError, match="KeyError is the error of no op"):
+        tg.viz.graph(KeyError("x"))
+
+
 # The text
 
 
@@ -230,7 +281,7 @@ def test_two_graphs_stand_side_by_side_with_their_numbers():
 
 def test_every_kind_has_an_outline_of_its_own():
     outlines = {(s["shape"], s["style"], s.get("peripheries")) for s in tg.viz.dot.__globals__["STYLES"].values()}
-    assert len(outlines) == 5
+    assert len(outlines) == 6
     loss = Scale(2.0)(leaf(1.0, 2.0) * np.ones(2, np.float32), np.ones(2), 0.5)
     text = tg.viz.dot(loss)
     assert [kind for kind in ("parameter", "input", "constant", "op", "fused") if f"legend_{kind} [label={kind} " in text] == [

@@ -36,11 +36,12 @@ class StateError(RuntimeError, KeyError):
 
 
 class AnomalyError(GraphError, FloatingPointError):
-    """A NaN or an infinity that an op, or a rule, made of finite numbers; raised by detect_anomaly.
+    """A NaN or an infinity that an op, or its rule, made of finite numbers; raised by detect_anomaly.
 
-    origin  the tensor that came out of the op, or the node whose rule gave it: tg.viz.draw(error) draws the graph around it.
+    op, operands  the op, and what went into it: tensors and arrays, or nodes if it happened in the backward pass.
     """
 
-    def __init__(self, message: str, origin: object = None) -> None:
+    def __init__(self, message: str, op: object = None, operands: tuple = ()) -> None:
         super().__init__(message)
-        self.origin = origin
+        self.op = op
+        self.operands = operands

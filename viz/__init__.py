@@ -2,6 +2,6 @@
 
 from .dot import dot
 from .drawing import Drawing, draw
-from .graph import Edge, Graph, GraphNode, graph
+from .graph import Edge, Graph, GraphNode, Kept, Scope, graph
 
-__all__ = ["Drawing", "Edge", "Graph", "GraphNode", "dot", "draw", "graph"]
+__all__ = ["Drawing", "Edge", "Graph", "GraphNode", "Kept", "Scope", "dot", "draw", "graph"]

@@ -17,6 +17,7 @@ STYLES = {
     "constant": {"shape": "box", "style": "dashed", "color": "#999999", "fontcolor": "#555555"},
     "op": {"shape": "box", "style": "filled,rounded", "fillcolor": "#DCEDF9", "color": "#00527F"},
     "fused": {"shape": "box", "style": "filled", "fillcolor": "#FCDDB5", "color": "#9A4200", "peripheries": "2"},
+    "failed": {"shape": "octagon", "style": "filled,bold", "fillcolor": "#FFFFFF", "color": "#B00020", "fontcolor": "#B00020"},
 }
 """How each kind of node looks: the outlines differ, and the tints are light and of colours that the colour-blind can tell apart."""
 
@@ -142,7 +143,7 @@ def _prefix(i: int, graphs: list[Graph]) -> str:
 def _label(node: GraphNode, *details: str) -> str:
     """The text of a node: its name, the op and its settings, shape and dtype, and what it keeps."""
     lines = _lines(node.name or "")
-    if node.kind in ("op", "fused") or not lines:
+    if node.kind in ("op", "fused", "failed") or not lines:
         lines += _lines(node.label.removesuffix("()"))
     if node.shape is not None:
         lines += _lines(f"{node.shape} {node.dtype}")

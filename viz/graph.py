@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..engine.node import Node, ancestors, kept_memory
-from ..engine.op import Fused
+from ..engine.node import Node, ancestors, memory_of
+from ..engine.op import Fused, Op
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, GraphError
 
@@ -19,8 +20,23 @@ KINDS = {
     "constant": "a number, or what else has no gradient",
     "op": "one operation",
     "fused": "several operations in one node, with a backward written by hand",
+    "failed": "the op that raised an error; nothing came out of it",
 }
 """The kinds of nodes, with what each is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An array that a node keeps for its rules.
+
+    name   what the rules call it.
+    bytes  the memory that it keeps alive, parameters and data included; 0 if an older node, or the same one, keeps that already.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +49,9 @@ class GraphNode:
     name        the name of the tensor, or None.
     shape, dtype  None for a number, and where the graph does not know them: of an operand that needs no gradient it knows only
                 what a rule keeps.
-    kept_bytes  the memory that this node keeps for the backward pass, parameters and data included; what several nodes keep counts
-                at the oldest of them. None if a backward pass has freed it.
+    kept        a Kept for each array that this node keeps for the backward pass. None if a backward pass has freed them.
+    scope       the id of the innermost Scope that the node lies in, or None. A leaf lies in none: it is drawn where it is used.
+    line        the line of the user's code that recorded it, where that was noted: under detect_anomaly.
     """
 
     id: str
@@ -43,7 +60,30 @@ class GraphNode:
     name: str | None
     shape: tuple[int, ...] | None
     dtype: str | None
-    kept_bytes: int | None = 0
+    kept: tuple[Kept, ...] | None = ()
+    scope: str | None = None
+    line: str | None = None
+
+    @property
+    def kept_bytes(self) -> int | None:
+        """The memory that is kept here first; None if it was freed."""
+        return None if self.kept is None else sum(kept.bytes for kept in self.kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One run of a module.
+
+    id      "s0", "s1" and so on, in the order in which the modules began.
+    path    where it is in the outermost module, such as "encoder.hidden"; "" for that module itself.
+    kind    its class.
+    parent  the id of the module that it ran in, or None.
+    """
+
+    id: str
+    path: str
+    kind: str
+    parent: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +97,12 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A graph as data: the nodes, oldest first, the edges between them, and the ids of the outputs."""
+    """A graph as data: the nodes, oldest first, the edges between them, the ids of the outputs, and the modules that ran."""
 
     nodes: tuple[GraphNode, ...]
     edges: tuple[Edge, ...]
     outputs: tuple[str, ...]
+    scopes: tuple[Scope, ...] = ()
 
     @property
     def op_count(self) -> int:
@@ -74,12 +115,14 @@ class Graph:
         return sum(node.kept_bytes or 0 for node in self.nodes)
 
 
-def graph(outputs: Tensor | Sequence[Tensor]) -> Graph:
+def graph(outputs: Tensor | Sequence[Tensor] | Exception) -> Graph:
     """The graph that outputs were computed by, as data.
 
     Parameters
-        outputs  a tensor, or several; their graphs may share nodes.
-    Raises GraphError if nothing was recorded for an output, and DTypeError if one is no Tensor, and ValueError without any.
+        outputs  a tensor, or several; their graphs may share nodes. Or the error of an op: then the graph of its operands, with
+                 that op, which gave nothing, as the output.
+    Raises GraphError if nothing was recorded for an output, DTypeError if one is no Tensor, and ValueError without any, or for an
+    error that no op raised.
 
     An operand that needs no gradient has no node in the engine. It is shown all the same, once for each use, with what is known of it.
 
@@ -92,29 +135,95 @@ def graph(outputs: Tensor | Sequence[Tensor]) -> Graph:
     Edge(source='n0', target='n1', input='a')
     >>> found.op_count
     2
+    >>> try:
+    ...     w.exp() + tg.ones(3)
+    ... except ValueError as error:
+    ...     [node.kind for node in tg.viz.graph(error).nodes]
+    ['parameter', 'op', 'input', 'failed']
     """
+    if isinstance(outputs, Exception):
+        return _graph_of_error(outputs)
     roots = [_root(output) for output in ([outputs] if isinstance(outputs, Tensor) else outputs)]
     if not roots:
         raise ValueError("viz.graph: there is no output; give it a tensor, for example the loss")
-    nodes: list[GraphNode] = []
-    edges: list[Edge] = []
-    ids: dict[Node, str] = {}
-    counted: set[int] = set()
-    for node in reversed(ancestors(roots)):
-        ids[node] = own = f"n{len(ids)}"
-        if node.op is None:
-            nodes.append(GraphNode(own, "parameter", "parameter", node.name, node.shape, node.dtype.name))
-            continue
-        for i, operand in _operands(node):
-            if isinstance(operand, Node):
-                source = ids[operand]
-            else:
-                source = f"{own}.{i}"
-                nodes.append(_without_gradient(source, node, i, operand))
-            edges.append(Edge(source, own, node.op.input_name(i)))
-        kind = "fused" if isinstance(node.op, Fused) else "op"
-        nodes.append(GraphNode(own, kind, repr(node.op), node.name, node.shape, node.dtype.name, _newly_kept(node, counted)))
-    return Graph(tuple(nodes), tuple(edges), tuple(ids[root] for root in roots))
+    reading = _Reading(roots)
+    return Graph(tuple(reading.nodes), tuple(reading.edges), tuple(reading.ids[root] for root in roots), tuple(reading.scopes))
+
+
+def _graph_of_error(error: Any) -> Graph:
+    op, operands = getattr(error, "op", None), getattr(error, "operands", ())
+    if op is None:
+        raise ValueError(f"viz.graph: {type(error).__name__} is the error of no op, so there is no graph to it; give it a tensor")
+    nodes = [operand if isinstance(operand, Node) else getattr(operand, "node", None) for operand in operands]
+    reading = _Reading([node for node in nodes if node is not None])
+    own = f"n{len(reading.ids)}"
+    for i, (operand, node) in enumerate(zip(operands, nodes)):
+        if operand is not None:
+            value = operand._data if isinstance(operand, Tensor) else operand
+            reading.add_operand(own, op, i, value if node is None else node)
+    reading.nodes.append(GraphNode(own, "failed", repr(op), None, None, None))
+    return Graph(tuple(reading.nodes), tuple(reading.edges), (own,), tuple(reading.scopes))
+
+
+class _Reading:
+    """The graph of roots, read from the oldest node to the newest."""
+
+    def __init__(self, roots: list[Node]) -> None:
+        self.nodes: list[GraphNode] = []
+        self.edges: list[Edge] = []
+        self.ids: dict[Node, str] = {}
+        self.scopes: list[Scope] = []
+        counted: set[int] = set()
+        nodes = ancestors(roots)[::-1]
+        scopes = self._scopes_of(nodes)
+        for node in nodes:
+            self.ids[node] = own = f"n{len(self.ids)}"
+            if node.op is None:
+                self.nodes.append(GraphNode(own, "parameter", "parameter", node.name, node.shape, node.dtype.name))
+                continue
+            for i, operand in _operands(node):
+                self.add_operand(own, node.op, i, operand)
+            kind = "fused" if isinstance(node.op, Fused) else "op"
+            kept = _kept(node, counted)
+            self.nodes.append(GraphNode(own, kind, repr(node.op), node.name, node.shape, node.dtype.name, kept, scopes.get(node), node.line))
+
+    def add_operand(self, own: str, op: Op, i: int, operand: Any) -> None:
+        """An edge from input i of op, the node own, and a node for an operand that has none in the engine."""
+        if isinstance(operand, Node):
+            source = self.ids[operand]
+        else:
+            source = f"{own}.{i}"
+            self.nodes.append(_without_gradient(source, op, i, operand))
+        self.edges.append(Edge(source, own, op.input_name(i)))
+
+    def _scopes_of(self, nodes: list[Node]) -> dict[Node, str]:
+        """By node the id of the innermost module that made it; fills scopes. nodes are sorted, the oldest first.
+
+        The nodes that a module made are those between its start and its end, both moments on the clock of all nodes.
+        """
+        ends: dict[tuple[int, str, str], int] = {}          # a module with several outputs ends with the latest
+        for node in nodes:
+            scope = node.scope
+            while scope is not None:
+                run = (scope.start, scope.path, scope.kind)
+                ends[run] = max(node.order, ends.get(run, 0))
+                scope = scope.inner
+        waiting = sorted(ends, reverse=True)
+        running: list[tuple[int, str]] = []                 # the end and the id of each module that runs, the innermost last
+        found = {}
+        for node in nodes:
+            if node.op is None:
+                continue
+            while waiting and waiting[-1][0] < node.order:
+                run = waiting.pop()
+                running = [(end, own) for end, own in running if end >= run[0]]
+                own = f"s{len(self.scopes)}"
+                self.scopes.append(Scope(own, run[1], run[2], running[-1][1] if running else None))
+                running.append((ends[run], own))
+            running = [(end, own) for end, own in running if end >= node.order]
+            if running:
+                found[node] = running[-1][1]
+        return found
 
 
 def _root(output: Any) -> Node:
@@ -141,21 +250,27 @@ def _operands(node: Node) -> Iterator[tuple[int, Any]]:
             yield i, operand
 
 
-def _without_gradient(own: str, node: Node, i: int, value: Any) -> GraphNode:
-    """What node's op was given as input i, which needs no gradient."""
+def _without_gradient(own: str, op: Op, i: int, value: Any) -> GraphNode:
+    """What op was given as input i, which needs no gradient."""
     if not isinstance(value, np.ndarray | np.generic | int | float | complex):
         return GraphNode(own, "constant", "constant", None, None, None)
     array = np.asarray(value)
     if not array.shape:
         return GraphNode(own, "constant", str(array[()]), None, None, None)
-    kind = "constant" if node.op.inputs[min(i, len(node.op.inputs) - 1)] in node.op.constants else "input"
+    kind = "constant" if op.inputs[min(i, len(op.inputs) - 1)] in op.constants else "input"
     return GraphNode(own, kind, kind, None, array.shape, array.dtype.name)
 
 
-def _newly_kept(node: Node, counted: set[int]) -> int | None:
-    """The bytes that node keeps, without the memory that is in counted already; enters it there."""
+def _kept(node: Node, counted: set[int]) -> tuple[Kept, ...] | None:
+    """What node keeps; memory whose identity is in counted counts nothing, and what is new is entered there."""
     if node.kept is None:
         return None
-    new = {key: size for key, size in kept_memory(node) if key not in counted}
-    counted.update(new)
-    return sum(new.values())
+    found: dict[str, Kept] = {}
+    named = node.op.used_values(node, node.parents, record=False)
+    twins = node.op.used_values(node, node.parents, record=True) if node.op.twin_needed else ()
+    for name, value in itertools.chain(named, twins):
+        if isinstance(value, np.ndarray | np.generic) and name not in found:
+            new = {key: size for key, size in memory_of(value) if key not in counted}
+            counted.update(new)
+            found[name] = Kept(name, value.shape, value.dtype.name, sum(new.values()))
+    return tuple(found.values())

@@ -27,7 +27,7 @@ class detect_anomaly(Watcher):
         check_inf  whether an infinity is one.
     Raises, from the op or the backward pass in which it happens,
         AnomalyError   where a NaN or an infinity comes out of an op, or of a rule, into which only finite numbers went. The message has
-                       the op, the numbers that made it, and the line of your code. error.tensor is what came out, with its graph.
+                       the op, the numbers that made it, and the line of your code; tg.viz.draw(error) draws the graph up to there.
         MutationError  where a backward pass is about to use an array that was changed after it was kept, in a way that is not entered in
                        the register of changes: through tensor.data, tensor.numpy(), or an array that was an operand.
 
@@ -65,7 +65,7 @@ class detect_anomaly(Watcher):
             at = _first(bad)
             named = [(op.input_name(i), operand) for i, operand in enumerate(operands) if operand is not None]
             what = f"{op!r}: {_element('out', at, out._data)}, and all that went in is finite: {_operands(named, at, out.shape)}"
-            raise AnomalyError(f"{what}; at {line}", out)
+            raise AnomalyError(f"{what}; at {line}", op, operands)
 
     def reached(self, node: Node, g: Any, parents: tuple[Node | None, ...], record: bool) -> None:
         changed = [
@@ -89,7 +89,7 @@ class detect_anomaly(Watcher):
             raise AnomalyError(
                 f"{node.op!r}, in the backward pass: {_element(f'dL/d{node.op.input_name(i)}', at, value)}, and dL/dout is finite: "
                 f"{_operands([('dL/dout', g), *kept], at, value.shape)}" + (f"; recorded at {node.line}" if node.line else ""),
-                node,
+                node.op, node.parents,
             )
 
 

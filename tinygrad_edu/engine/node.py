@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,19 @@ if TYPE_CHECKING:
 
 clock = count(1).__next__
 """The next moment. Nodes take one when they are made and in-place changes when they happen, so any two can be put in order."""
+
+
+class Scope(NamedTuple):
+    """The run of a module that ended with a node: it made the nodes from the moment start on that the node was computed from.
+
+    path, kind  where the module is in the outermost one ("encoder.hidden"), and its class.
+    inner       the module inside this one that ended with the same node, if there is one.
+    """
+
+    start: int
+    path: str
+    kind: str
+    inner: Scope | None
 
 
 class Node:
@@ -43,8 +56,8 @@ class Node:
     grad: Any = None
     """Where the gradient of a leaf is gathered: a Tensor, or None. Of another node too, after retain_grad."""
     retains_grad: bool = False
-    scope: Any = None
-    """Of the output of a module: which module, and since when. See nn.Module."""
+    scope: Scope | None = None
+    """Of an output of a module: which module, and since when."""
     line: str | None = None
     """The line of the user's code that recorded this, under detect_anomaly."""
     checksums: dict[int, int] | None = None
@@ -101,22 +114,20 @@ def kept_values(node: Node) -> Iterator[Any]:
         yield from values
 
 
-def kept_memory(node: Node) -> Iterator[tuple[int, int]]:
-    """The memory that a node keeps alive: the identity of each allocation and its bytes, once for each time that it is kept.
+def memory_of(value: Any) -> Iterator[tuple[int, int]]:
+    """The memory that a kept value keeps alive: the identity of each allocation and its bytes, once for each time that it is in there.
 
     A view keeps all of the array that it shows a part of; Python numbers and shapes keep nothing.
     """
-    values = list(kept_values(node))
-    while values:
-        value = values.pop()
-        if isinstance(value, tuple):
-            values.extend(value)
-        elif isinstance(value, np.ndarray | np.generic):
-            while isinstance(value.base, np.ndarray):
-                value = value.base
-            yield id(value), value.nbytes
+    if isinstance(value, tuple):
+        for part in value:
+            yield from memory_of(part)
+    elif isinstance(value, np.ndarray | np.generic):
+        while isinstance(value.base, np.ndarray):
+            value = value.base
+        yield id(value), value.nbytes
 
 
 def kept_bytes(outputs: list[Node]) -> int:
     """The memory that the graph of outputs keeps for the backward pass, parameters and data included; each allocation counts once."""
-    return sum(dict(memory for node in ancestors(outputs) for memory in kept_memory(node)).values())
+    return sum(dict(memory for node in ancestors(outputs) for memory in memory_of(node.kept or ())).values())

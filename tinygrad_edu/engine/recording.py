@@ -261,7 +261,14 @@ def _number(x: float, dtype: np.dtype) -> np.ndarray:
 
 
 def _explained(error: Exception, op: Op, operands: tuple) -> Exception:
-    """The error of a forward, with the op, its operands and their shapes in the text."""
+    """The error of a forward, with the op, its operands and their shapes in the text, and both as attributes, for diagrams."""
+    explained = _in_words(error, op, operands)
+    if not hasattr(explained, "op"):        # an op inside of this one has failed already
+        explained.op, explained.operands = op, operands     # type: ignore[attr-defined]
+    return explained
+
+
+def _in_words(error: Exception, op: Op, operands: tuple) -> Exception:
     if error.__class__.__module__.startswith(_PACKAGE):
         return error
     shapes = [np.shape(getattr(operand, "_data", operand)) for operand in operands]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ..engine.modes import no_grad
+from ..engine.node import Scope, clock
 from ..engine.tensor import Tensor, wrap
 from ..errors import StateError
 
@@ -65,6 +66,9 @@ class Module:
     ['0.factor', '2.factor']
     """
 
+    _path = ""
+    """From the outermost module, as the names of parameters are; "" for that module itself."""
+
     def __init__(self) -> None:
         self.training = True
         self._registered: dict[str, type] = {}      # for each attribute that counts: Parameter, Module, or Tensor, which is a buffer
@@ -75,7 +79,13 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward; define forward(self, x), which calling the module runs")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        start = clock()
+        out = self.forward(*args, **kwargs)
+        for tensor in out if type(out) is tuple else (out,):
+            node = getattr(tensor, "_node", None)
+            if node is not None and node.order > start:     # which it made itself: for diagrams, which frame the nodes of a module
+                node.scope = Scope(start, self._path, type(self).__name__, node.scope)
+        return out
 
     # Attributes
 
@@ -141,6 +151,10 @@ class Module:
             for path, tensor in tensors:
                 if (tensor.name or "") == path:         # the name was given here, not by the user: it is to stay the path
                     tensor.name = _joined(name, path)
+        if isinstance(value, Module):
+            for path, module in value.named_modules():
+                if module._path == path:
+                    vars(module)["_path"] = _joined(name, path)
 
     # What it is made of
 
