@@ -65,8 +65,8 @@ def test_a_graph_says_what_was_recorded():
     assert graph.nodes == (
         GraphNode("n0", "parameter", "parameter", "w", (2,), "float32"),
         GraphNode("n1.0", "input", "input", None, (2, 2), "float32"),
-        GraphNode("n1", "op", "Multiply()", None, (2, 2), "float32", (Kept("a", (2, 2), "float32", 16),)),
-        GraphNode("n2", "op", "Sum(axis=(0,), keepdims=False)", "loss", (2,), "float32"),
+        GraphNode("n1", "op", "Multiply()", None, (2, 2), "float32", (Kept("a", (2, 2), "float32", 16),), ops=1),
+        GraphNode("n2", "op", "Sum(axis=(0,), keepdims=False)", "loss", (2,), "float32", ops=1),
     )
     assert graph.edges == (Edge("n1.0", "n1", "a"), Edge("n0", "n1", "b"), Edge("n1", "n2", "x"))
     assert graph.outputs == ("n2",)
@@ -281,7 +281,7 @@ def test_two_graphs_stand_side_by_side_with_their_numbers():
 
 def test_every_kind_has_an_outline_of_its_own():
     outlines = {(s["shape"], s["style"], s.get("peripheries")) for s in tg.viz.dot.__globals__["STYLES"].values()}
-    assert len(outlines) == 6
+    assert len(outlines) == 7
     loss = Scale(2.0)(leaf(1.0, 2.0) * np.ones(2, np.float32), np.ones(2), 0.5)
     text = tg.viz.dot(loss)
     assert [kind for kind in ("parameter", "input", "constant", "op", "fused") if f"legend_{kind} [label={kind} " in text] == [
@@ -312,9 +312,77 @@ def test_ten_thousand_nodes_are_text_in_five_seconds():
     for _ in range(5000):
         y = y * 0.5 + w
     start = time.perf_counter()
-    text = tg.viz.dot(y)
+    text = tg.viz.dot(y, limit=None)
     assert time.perf_counter() - start < 5
     assert text.count(" -> n") == 20_000
+
+
+# What is too large to look at
+
+
+def blocks(count, kind=tg.nn.Tanh):
+    return [tg.nn.Sequential(tg.nn.Linear(3, 3), kind()) for _ in range(count)]
+
+
+def same_totals(small, graph):
+    return (small.op_count, small.kept_bytes) == (graph.op_count, graph.kept_bytes)
+
+
+def test_blocks_that_repeat_are_drawn_once_with_their_count():
+    graph = tg.viz.graph(tg.nn.Sequential(*blocks(12))(tg.ones((1, 3))).sum())
+    small = tg.viz.folded(graph)
+    assert [node.label for node in small.nodes if node.ops] == ["Linear()", "Tanh()", "Sum(axis=(0, 1), keepdims=False)"]
+    assert [scope.count for scope in small.scopes] == [1, 12, 1, 1] and same_totals(small, graph)
+    assert "Sequential x 12" in tg.viz.dot(small)
+
+
+def test_blocks_that_differ_are_not_one():
+    one, other = blocks(2), blocks(2, tg.nn.ReLU)
+    graph = tg.viz.graph(tg.nn.Sequential(*one, *other)(tg.ones((1, 3))).sum())
+    small = tg.viz.folded(graph)
+    assert sorted(scope.count for scope in small.scopes if scope.kind == "Sequential") == [1, 2, 2]
+    assert small.note == "2 times blocks that record the same are drawn as one, at most 2" and same_totals(small, graph)
+
+
+def test_a_block_that_something_later_looks_into_stays():
+    first, second, third = blocks(3)
+    x = first(tg.ones((1, 3)))
+    y = second(x)
+    graph = tg.viz.graph((third(y) + x).sum())
+    small = tg.viz.folded(graph)
+    assert [scope.count for scope in small.scopes if scope.kind == "Sequential"] == [1, 2] and same_totals(small, graph)
+
+
+def test_a_block_around_blocks_that_repeat():
+    graph = tg.viz.graph(tg.nn.Sequential(*[tg.nn.Sequential(*blocks(3)) for _ in range(4)])(tg.ones((1, 3))).sum())
+    small = tg.viz.folded(graph)
+    assert [scope.count for scope in small.scopes if scope.kind == "Sequential"] == [1, 4, 3] and same_totals(small, graph)
+    assert len([node for node in small.nodes if node.ops]) == 3
+
+
+def test_modules_beyond_a_depth_are_closed():
+    network = tg.nn.Sequential(tg.nn.Sequential(*blocks(1)), tg.nn.Tanh())
+    graph = tg.viz.graph(network(tg.ones((1, 3))).sum())
+    for depth, labels in (None, ["Linear()", "Tanh()", "Tanh()"]), (1, ["Sequential", "Tanh()"]), (0, ["Sequential"]):
+        small = tg.viz.folded(graph, depth)
+        assert [node.label for node in small.nodes if node.ops][:-1] == labels and same_totals(small, graph)
+        assert ("closed" in small.note) == (depth is not None)
+    group = small.nodes[1]
+    assert (group.kind, group.ops, group.shape, group.scope) == ("group", 3, (1, 3), None)
+    assert [(edge.source, edge.target) for edge in small.edges] == [("n2.0", "s0"), ("s0", "n5")]       # the data; parameters go with it
+
+
+def test_beyond_the_limit_more_is_closed_and_said():
+    graph = tg.viz.graph(tg.nn.Sequential(*[tg.nn.Sequential(*blocks(1, k)) for k in [tg.nn.Tanh, tg.nn.ReLU] * 20])(tg.ones((1, 3))).sum())
+    small = tg.viz.folded(graph, limit=100)
+    assert small.note == "modules are closed from level 3 on, since there are more than 100 nodes"
+    assert len(small.nodes) <= 100 and same_totals(small, graph)
+    y = leaf(1.0)
+    for _ in range(1000):
+        y = tg.tanh(y)
+    small = tg.viz.folded(tg.viz.graph(y), limit=100)
+    assert len(small.nodes) <= 100 and small.op_count == 1000
+    assert "902 earlier ops" in [node.label for node in small.nodes] and "only the newest" in tg.viz.dot(y, limit=100)
 
 
 # The picture
@@ -360,7 +428,7 @@ def test_a_long_chain_is_drawn():
     y = leaf(1.0, 2.0)
     for _ in range(1000):
         y = tg.tanh(y)
-    assert texts(tg.viz.draw(y).svg()).count("Tanh") == 1000
+    assert texts(tg.viz.draw(y, limit=None).svg()).count("Tanh") == 1000
 
 
 @drawn

@@ -1,7 +1,8 @@
-"""Graph diagrams: the recorded graph as data, as DOT text, and as a picture. Read in this order: graph, dot, drawing, layout."""
+"""Graph diagrams: the recorded graph as data, as DOT text, and as a picture. Read in this order: graph, folding, dot, drawing, layout."""
 
 from .dot import dot
 from .drawing import Drawing, draw
+from .folding import folded
 from .graph import Edge, Graph, GraphNode, Kept, Scope, graph
 
-__all__ = ["Drawing", "Edge", "Graph", "GraphNode", "Kept", "Scope", "dot", "draw", "graph"]
+__all__ = ["Drawing", "Edge", "Graph", "GraphNode", "Kept", "Scope", "dot", "draw", "folded", "graph"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import graphviz
 
 from ..engine.tensor import Tensor
-from .graph import Edge, Graph, GraphNode, graph
+from .folding import DEPTH, LIMIT, folded
+from .graph import Edge, Graph, GraphNode, Scope, graph
 
 STYLES = {
     "parameter": {"shape": "ellipse", "style": "filled", "fillcolor": "#C7E9DC", "color": "#00664B", "margin": "0.01"},
@@ -17,6 +18,7 @@ STYLES = {
     "constant": {"shape": "box", "style": "dashed", "color": "#999999", "fontcolor": "#555555"},
     "op": {"shape": "box", "style": "filled,rounded", "fillcolor": "#DCEDF9", "color": "#00527F"},
     "fused": {"shape": "box", "style": "filled", "fillcolor": "#FCDDB5", "color": "#9A4200", "peripheries": "2"},
+    "group": {"shape": "box3d", "style": "filled", "fillcolor": "#EFE6F5", "color": "#5B3A78"},
     "failed": {"shape": "octagon", "style": "filled,bold", "fillcolor": "#FFFFFF", "color": "#B00020", "fontcolor": "#B00020"},
 }
 """How each kind of node looks: the outlines differ, and the tints are light and of colours that the colour-blind can tell apart."""
@@ -27,17 +29,25 @@ WIDEST_LINE, MOST_LINES = 40, 3
 """The bounds of a name, a title, or an op with its settings; what is longer is cut."""
 
 
-def dot(*outputs: Tensor | Sequence[Tensor] | Graph, titles: Sequence[str] = (), direction: str = "TB") -> str:
+def dot(
+    *outputs: Tensor | Sequence[Tensor] | Exception | Graph,
+    titles: Sequence[str] = (),
+    direction: str = "TB",
+    depth: int | None = DEPTH,
+    limit: int | None = LIMIT,
+) -> str:
     """The graph that outputs were computed by, as DOT text.
 
     Parameters
-        outputs    a tensor, a sequence of tensors with one graph, or a Graph; of several, each gets a frame of its own, side by side.
+        outputs    a tensor, a sequence of tensors with one graph, the error of an op, or a Graph, which is drawn as it is; of several,
+                   each gets a frame of its own, side by side.
         titles     a title for each of outputs, or none at all.
         direction  "TB", from the inputs at the top to the output at the bottom, or "LR", from left to right.
+        depth, limit  how many modules inside one another are drawn open, and with how many nodes more are closed; see folded.
     Raises ValueError for another direction or number of titles, and what graph raises.
 
     Names and settings are data: nothing in them is taken for DOT or HTML, what does not print is shown as an escape sequence,
-    and what is very long is cut. A parameter that several ops use is drawn once for each of them.
+    and what is very long is cut. A parameter that several ops use is drawn once for each of them. A module of several ops is a frame.
 
     >>> import tinygrad_edu as tg
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
@@ -50,8 +60,8 @@ def dot(*outputs: Tensor | Sequence[Tensor] | Graph, titles: Sequence[str] = (),
         raise ValueError(f'viz.dot: direction is {direction!r}; it needs to be "TB" (top to bottom) or "LR" (left to right)')
     if titles and len(titles) != len(outputs):
         raise ValueError(f"viz.dot: {len(outputs)} graphs need as many titles, got {len(titles)}")
-    graphs = [output if isinstance(output, Graph) else graph(output) for output in outputs]
-    captions = [_text(*_lines(title), summary(part)) for part, title in zip(graphs, titles or [""] * len(graphs), strict=True)]
+    graphs = [output if isinstance(output, Graph) else folded(graph(output), depth, limit) for output in outputs]
+    captions = [_text(*_lines(title), *summary(part).split("; ")) for part, title in zip(graphs, titles or [""] * len(graphs), strict=True)]
     text = graphviz.Digraph(
         graph_attr={"rankdir": direction, "fontname": FONT, "fontsize": "12", "ranksep": "0.3", "nodesep": "0.25"},
         node_attr={"fontname": FONT, "fontsize": "11", "height": "0.1", "margin": "0.14,0.06"},
@@ -70,7 +80,8 @@ def dot(*outputs: Tensor | Sequence[Tensor] | Graph, titles: Sequence[str] = (),
 
 def summary(part: Graph) -> str:
     """The size of a graph in a few words."""
-    return f"{part.op_count} op{'s' * (part.op_count != 1)}, {in_units(part.kept_bytes)} kept for backward"
+    size = f"{part.op_count:,} op{'s' * (part.op_count != 1)}, {in_units(part.kept_bytes)} kept for backward"
+    return f"{size}; {part.note}" if part.note else size
 
 
 def in_units(size: float) -> str:
@@ -89,18 +100,28 @@ def in_units(size: float) -> str:
 
 
 def _add(text: graphviz.Digraph, part: Graph, prefix: str) -> None:
-    """Write the nodes and edges of part; with each op what it was given, in the order of its inputs."""
+    """Write the nodes and edges of part; with each op what it was given, in the order of its inputs, and each module as a frame."""
     nodes = {node.id: node for node in part.nodes}
     incoming: dict[str, list[Edge]] = {node.id: [] for node in part.nodes}
     for edge in part.edges:
         incoming[edge.target].append(edge)
     users = Counter(source for source, _ in {(edge.source, edge.target) for edge in part.edges})
     used: Counter[str] = Counter()
+    frames = _Frames(part)
+    lines: dict[str | None, list[Callable[[graphviz.Digraph], None]]] = {}
 
-    def write(node: GraphNode, name: str, *details: str) -> None:
-        text.node(prefix + name, _label(node, *details), **STYLES[node.kind], penwidth="2" if node.id in part.outputs else None)
+    def write(node: GraphNode, name: str, scope: str | None, *details: str) -> None:
+        label, style = _label(node, *details), STYLES[node.kind]
+        width = "2" if node.id in part.outputs else None
+        lines.setdefault(scope, []).append(lambda frame: frame.node(prefix + name, label, **style, penwidth=width))
+
+    def draw_edge(source: str, edge: Edge, several: bool) -> Callable[[graphviz.Digraph], None]:
+        label = _text(f" {edge.input} ") if several and edge.input else None
+        weight = "100" if incoming[edge.source] else None               # the way through the ops is drawn straight
+        return lambda frame: frame.edge(prefix + source, prefix + edge.target, label, weight=weight)
 
     for node in part.nodes:
+        scope = frames.around(node)
         if incoming[node.id]:
             names = {edge.source: edge.source for edge in incoming[node.id]}
             for source in [nodes[name] for name in names if not incoming[name]]:
@@ -108,19 +129,67 @@ def _add(text: graphviz.Digraph, part: Graph, prefix: str) -> None:
                 if count > 1:       # a copy for each user: long edges make a tangle, and a layout that takes minutes
                     used[source.id] += 1
                     names[source.id] = f"{source.id}_{used[source.id]}"
-                    write(source, names[source.id], f"use {used[source.id]} of {count}")
+                    write(source, names[source.id], scope, f"use {used[source.id]} of {count}")
                 else:
-                    write(source, source.id)
-            write(node, node.id)
-            for edge in incoming[node.id]:
-                text.edge(
-                    prefix + names[edge.source],
-                    prefix + node.id,
-                    _text(f" {edge.input} ") if len(incoming[node.id]) > 1 else None,
-                    weight="100" if incoming[edge.source] else None,      # the way through the ops is drawn straight
-                )
+                    write(source, source.id, scope)
+            write(node, node.id, scope, *frames.title_of(node))
+            several = len(incoming[node.id]) > 1
+            lines.setdefault(None, []).extend(draw_edge(names[edge.source], edge, several) for edge in incoming[node.id])
         elif not users[node.id]:
-            write(node, node.id)        # an output that is a leaf
+            write(node, node.id, scope)        # an output that is a leaf
+    frames.write(text, lines, prefix)
+
+
+class _Frames:
+    """The modules of a graph that are drawn as frames: those of more than one node. A single op says its module in its own label."""
+
+    def __init__(self, part: Graph) -> None:
+        self.scopes = {scope.id: scope for scope in part.scopes}
+        within: Counter[str] = Counter()
+        for node in part.nodes:
+            within.update(self._out_from(node.scope))
+        self.drawn = {own for own, count in within.items() if count > 1}
+        self.children: dict[str | None, list[str]] = {}
+        for scope in part.scopes:
+            if scope.id in self.drawn:
+                self.children.setdefault(scope.parent, []).append(scope.id)
+
+    def _out_from(self, scope: str | None) -> Iterator[str]:
+        while scope is not None:
+            yield scope
+            scope = self.scopes[scope].parent
+
+    def around(self, node: GraphNode) -> str | None:
+        """The innermost frame that a node lies in."""
+        return next((own for own in self._out_from(node.scope) if own in self.drawn), None)
+
+    def title_of(self, node: GraphNode) -> list[str]:
+        """What to write of the module that recorded nothing but this node."""
+        outermost = None
+        for own in self._out_from(node.scope):
+            if own in self.drawn:
+                break
+            outermost = self.scopes[own]
+        return [] if outermost is None else [f"in {_title(outermost)}"]
+
+    def write(self, text: graphviz.Digraph, lines: dict[str | None, list[Callable[[graphviz.Digraph], None]]], prefix: str) -> None:
+        """Write the lines of each frame into it, and frames into those around them."""
+
+        def fill(frame: graphviz.Digraph, own: str | None) -> None:     # as deep as modules called each other
+            for line in lines.get(own, ()):
+                line(frame)
+            for child in self.children.get(own, ()):
+                attributes = {"label": _text(_title(self.scopes[child])), "color": "#BBBBBB", "style": "rounded", "fontsize": "10"}
+                with frame.subgraph(name=f"cluster_{prefix}{child}", graph_attr=attributes) as inner:
+                    fill(inner, child)
+
+        fill(text, None)
+
+
+def _title(scope: Scope) -> str:
+    """A module in a few words."""
+    times = f" x {scope.count}" if scope.count > 1 else ""
+    return _lines(f"{scope.path}: {scope.kind}{times}" if scope.path else f"{scope.kind}{times}")[0]
 
 
 def _add_legend(text: graphviz.Digraph, graphs: list[Graph]) -> None:
@@ -143,7 +212,7 @@ def _prefix(i: int, graphs: list[Graph]) -> str:
 def _label(node: GraphNode, *details: str) -> str:
     """The text of a node: its name, the op and its settings, shape and dtype, and what it keeps."""
     lines = _lines(node.name or "")
-    if node.kind in ("op", "fused", "failed") or not lines:
+    if node.kind in ("op", "fused", "group", "failed") or not lines:
         lines += _lines(node.label.removesuffix("()"))
     if node.shape is not None:
         lines += _lines(f"{node.shape} {node.dtype}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..engine.tensor import Tensor
 from .dot import dot, summary
+from .folding import DEPTH, LIMIT, folded
 from .graph import Graph, graph
 from .layout import lay_out
 
@@ -57,12 +58,17 @@ class Drawing:
 
 
 def draw(
-    *outputs: Tensor | Sequence[Tensor] | Graph, titles: Sequence[str] = (), direction: str = "TB", time_limit: float = 30.0
+    *outputs: Tensor | Sequence[Tensor] | Exception | Graph,
+    titles: Sequence[str] = (),
+    direction: str = "TB",
+    depth: int | None = DEPTH,
+    limit: int | None = LIMIT,
+    time_limit: float = 30.0,
 ) -> Drawing:
     """Draw the graph that outputs were computed by: a notebook shows the picture, and a script saves it.
 
     Parameters
-        outputs, titles, direction  as in dot: several graphs are drawn side by side, as in draw(fused_loss, composed_loss).
+        outputs, titles, direction, depth, limit  as in dot: several graphs are drawn side by side, as in draw(fused_loss, composed_loss).
         time_limit  the seconds that Graphviz may take for the layout, in a process of its own.
     Raises what dot raises. Graphviz runs when the picture is wanted, and not before.
 
@@ -73,5 +79,5 @@ def draw(
     <Drawing: 2 ops, 8 B kept for backward>
     >>> drawing.save("graph.svg")           # doctest: +SKIP
     """
-    graphs = [output if isinstance(output, Graph) else graph(output) for output in outputs]
+    graphs = [output if isinstance(output, Graph) else folded(graph(output), depth, limit) for output in outputs]
     return Drawing(dot(*graphs, titles=titles, direction=direction), graphs, time_limit)

@@ -20,6 +20,7 @@ KINDS = {
     "constant": "a number, or what else has no gradient",
     "op": "one operation",
     "fused": "several operations in one node, with a backward written by hand",
+    "group": "several nodes drawn as one: a module that is closed, or all that came before",
     "failed": "the op that raised an error; nothing came out of it",
 }
 """The kinds of nodes, with what each is."""
@@ -52,6 +53,7 @@ class GraphNode:
     kept        a Kept for each array that this node keeps for the backward pass. None if a backward pass has freed them.
     scope       the id of the innermost Scope that the node lies in, or None. A leaf lies in none: it is drawn where it is used.
     line        the line of the user's code that recorded it, where that was noted: under detect_anomaly.
+    ops         how many recorded ops it stands for.
     """
 
     id: str
@@ -63,6 +65,7 @@ class GraphNode:
     kept: tuple[Kept, ...] | None = ()
     scope: str | None = None
     line: str | None = None
+    ops: int = 0
 
     @property
     def kept_bytes(self) -> int | None:
@@ -78,12 +81,14 @@ class Scope:
     path    where it is in the outermost module, such as "encoder.hidden"; "" for that module itself.
     kind    its class.
     parent  the id of the module that it ran in, or None.
+    count   how many runs one after another it stands for.
     """
 
     id: str
     path: str
     kind: str
     parent: str | None
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +108,13 @@ class Graph:
     edges: tuple[Edge, ...]
     outputs: tuple[str, ...]
     scopes: tuple[Scope, ...] = ()
+    note: str = ""
+    """What is not shown as it was recorded, in words."""
 
     @property
     def op_count(self) -> int:
         """The number of recorded ops; a fused one counts once."""
-        return sum(node.kind in ("op", "fused") for node in self.nodes)
+        return sum(node.ops for node in self.nodes)
 
     @property
     def kept_bytes(self) -> int:
@@ -185,7 +192,7 @@ class _Reading:
                 self.add_operand(own, node.op, i, operand)
             kind = "fused" if isinstance(node.op, Fused) else "op"
             kept = _kept(node, counted)
-            self.nodes.append(GraphNode(own, kind, repr(node.op), node.name, node.shape, node.dtype.name, kept, scopes.get(node), node.line))
+            self.nodes.append(GraphNode(own, kind, repr(node.op), node.name, node.shape, node.dtype.name, kept, scopes.get(node), node.line, 1))
 
     def add_operand(self, own: str, op: Op, i: int, operand: Any) -> None:
         """An edge from input i of op, the node own, and a node for an operand that has none in the engine."""
