@@ -214,6 +214,8 @@ def _label(node: GraphNode, *details: str) -> str:
     lines = _lines(node.name or "")
     if node.kind in ("op", "fused", "group", "failed") or not lines:
         lines += _lines(node.label.removesuffix("()"))
+    if node.kind == "group" and node.ops > 1:
+        lines.append(f"{node.ops:,} ops")
     if node.shape is not None:
         lines += _lines(f"{node.shape} {node.dtype}")
     if node.kept_bytes is None:

@@ -42,7 +42,7 @@ def folded(graph: Graph, depth: int | None = DEPTH, limit: int | None = LIMIT) -
     while limit is not None and len(closed.nodes) > limit and shown > 0:
         shown -= 1
         closed = _closed(small, shown)
-    if shown < deepest:
+    if any(node.kind == "group" for node in closed.nodes):
         why = f", since there are more than {limit} nodes" if depth is None or shown < depth else ""
         notes.append(f"modules are closed from level {shown + 1} on{why}" if shown else f"all modules are closed{why}")
     if limit is not None and len(closed.nodes) > limit:
@@ -256,5 +256,5 @@ def _outer(graph: Graph, own: str, left: set[str]) -> str | None:
 def _newest(graph: Graph, limit: int) -> Graph:
     """The graph with all ops but the newest as one group."""
     older = {node.id: node for node in graph.nodes[: 1 - limit] if node.ops}
-    group = _group("earlier", f"{sum(node.ops for node in older.values()):,} earlier ops", [*older.values()]) if len(older) > 1 else None
+    group = _group("earlier", "earlier", [*older.values()]) if len(older) > 1 else None
     return graph if group is None else _grouped(graph, dict.fromkeys(older, group.id), {group.id: group}, {scope.id for scope in graph.scopes})
