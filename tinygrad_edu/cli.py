@@ -16,15 +16,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 import tinygrad_edu as tg
+from tinygrad_edu.comparison.page import failure_page
+from tinygrad_edu.comparison.problems import PROBLEMS
 from tinygrad_edu.errors import DefinitionError, DTypeError, GraphError, ShapeError
-from tinygrad_edu.fused.batch_norm import BatchNorm
-from tinygrad_edu.fused.cross_entropy import CrossEntropy
-from tinygrad_edu.fused.dropout import Dropout
-from tinygrad_edu.fused.linear import Linear
-from tinygrad_edu.fused.log_softmax import LogSoftmax
-from tinygrad_edu.fused.sigmoid import Sigmoid
-
-_Problem = Callable[[tuple[int, ...], np.random.Generator], tuple[Any, ...]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,18 +59,28 @@ def _parser() -> _Parser:
     demo.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is random (default: %(default)s)")
     demo.set_defaults(run=_demo)
 
-    compare = commands.add_parser("compare", help="compare a fused op with its composed twin, on random inputs")
+    compare = commands.add_parser(
+        "compare", help="compare a fused op with its composed twin, on random inputs",
+        description="Compare a fused op with its composed twin, on random inputs. The exit status is 1 if it is out of tolerance.",
+    )
     compare.add_argument(
         "op", type=_problem, metavar="op",
         help=", ".join(PROBLEMS) + "; or FILE.py:NAME, a Fused, class or instance, in a file of your own, which is executed for it. Its first "
         "input has --shape, and the others the size of the last axis, unless the file defines inputs(shape, generator)",
     )
-    compare.add_argument("--shape", type=_shape, default=(128, 64), metavar="N,N", help="of the input (default: 128,64)")
+    compare.add_argument("--shape", type=_shape, metavar="N,N", help="of the input (default: 128,64, or what suits the op)")
     compare.add_argument("--dtype", choices=["float16", "float32", "float64"], default="float32", help="(default: %(default)s)")
+    compare.add_argument("--evaluation", action="store_true", help="as in evaluation, for an op that differs there")
+    compare.add_argument(
+        "--reference", choices=["longdouble", "mpmath", "float64"], help="what the true values are computed in (default: what is wide enough)"
+    )
+    compare.add_argument("--orders", type=_orders, default=(1, 2, 3), metavar="N,N", help="of the derivatives, some of 1,2,3 (default: all)")
     compare.add_argument("--rtol", type=_tolerance, metavar="X", help="relative tolerance (default: by dtype)")
     compare.add_argument("--atol", type=_tolerance, metavar="X", help="absolute tolerance (default: by dtype)")
-    compare.add_argument("--json", metavar="FILE", help="write the report there as well, for programs")
     compare.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the inputs (default: %(default)s)")
+    compare.add_argument("--sweep", action="store_true", help="see on hard inputs, too, where digits are lost; in float32 and float64")
+    compare.add_argument("--json", metavar="FILE", help="write the report there as well, for programs")
+    compare.add_argument("--html", metavar="FILE", help="write the report there as well, as a page with both graphs")
     compare.set_defaults(run=_compare)
     return parser
 
@@ -90,27 +94,61 @@ def _demo(options: argparse.Namespace, parser: _Parser) -> int:
 
 def _compare(options: argparse.Namespace, parser: _Parser) -> int:
     generator = np.random.default_rng(options.seed)
+    shape = options.shape
     try:
-        problem = PROBLEMS[options.op] if options.op in PROBLEMS else _problem_in(*options.op.rsplit(":", 1))
-        op, *inputs = problem(options.shape, generator)
+        problem = _problem_of(options)
+        shape = shape or getattr(problem, "shape", (128, 64))
+        op, *inputs = problem(shape, generator)
     except ValueError as error:
-        parser.error(f"compare {options.op} --shape {','.join(map(str, options.shape))}: {error}")
+        parser.error(f"compare {options.op}{f' --shape {_written(shape)}' if shape else ''}: {error}")
     except _FileError as error:
         parser.error(str(error))
     inputs = [x.astype(options.dtype) if x is not None and x.dtype.kind == "f" else x for x in inputs]
     try:
-        report = tg.compare(op, *inputs, rtol=options.rtol, atol=options.atol, generator=generator)
+        report = tg.compare(
+            op, *inputs, rtol=options.rtol, atol=options.atol, reference=options.reference, generator=generator, orders=options.orders,
+            sweep=options.sweep,
+        )
+    except ImportError as error:        # mpmath is asked for, and not installed
+        parser.error(str(error))
     except (ShapeError, DTypeError, GraphError, DefinitionError) as error:      # what a derivation in a file may do
-        text, data = "\n".join([f"{op!r} cannot be compared: {error}", *getattr(error, "__notes__", [])]), None
+        text = "\n".join([f"{op!r} cannot be compared: {error}", *getattr(error, "__notes__", [])])
+        data, page, ok = {"op": repr(op), "ok": False, "verdict": text}, failure_page(repr(op), text), False
+    except ValueError as error:
+        if not str(error).startswith("compare: "):
+            raise                       # the derivation's own
+        parser.error(str(error))        # a reference that would take too long
     else:
-        text, data = str(report), report.as_dict()
+        text, ok = str(report), report.ok
+        data, page = report.as_dict(), report.html() if options.html else ""
     if options.json:
-        path = Path(options.json)
-        beside = path.with_name(path.name + ".part")        # a file is there wholly or not at all
-        beside.write_text(json.dumps(data or {"op": repr(op), "ok": False, "verdict": text}, indent=2) + "\n", "utf-8")
-        beside.replace(path)
+        _write(options.json, json.dumps(data, indent=2) + "\n")
+    if options.html:
+        _write(options.html, page)
     print(text)
-    return 0 if data and data["ok"] else 1
+    return 0 if ok else 1
+
+
+def _problem_of(options: argparse.Namespace) -> Callable[..., tuple[Any, ...]]:
+    """What gives the op and its inputs."""
+    if options.evaluation:
+        name = f"{options.op}_evaluation"
+        if name not in PROBLEMS:
+            others = ", ".join(name.removesuffix("_evaluation") for name in PROBLEMS if name.endswith("_evaluation"))
+            raise ValueError(f"it has no other form in evaluation, as {others} has")
+        return PROBLEMS[name]
+    return PROBLEMS[options.op] if options.op in PROBLEMS else _problem_in(*options.op.rsplit(":", 1))
+
+
+def _write(file: str, text: str) -> None:
+    """Write a file, which is there wholly or not at all."""
+    path = Path(file)
+    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        beside.write_text(text, "utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 # A fused op in a file of the user's
@@ -120,7 +158,7 @@ class _FileError(Exception):
     """A file that cannot be executed, or has no such op; the text says which."""
 
 
-def _problem_in(file: str, name: str) -> _Problem:
+def _problem_in(file: str, name: str) -> Callable[..., tuple[Any, ...]]:
     """The op called name in a file, which is executed, and its inputs."""
     module = _executed(file)
     found = {key: value for key, value in vars(module).items() if isinstance(value, tg.Fused) or _is_fused_class(value)}
@@ -176,51 +214,6 @@ def _takes(op: tg.Fused, *inputs: np.ndarray) -> bool:
     return True
 
 
-# What compare gives to each fused op: the op, and its inputs from a shape and a generator.
-
-
-def _batch_norm(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Any, ...]:
-    if len(shape) < 2:
-        raise ValueError("batch norm needs at least two axes: batch, channel")
-    axes = (0, *range(2, len(shape)))
-    if np.prod([shape[axis] for axis in axes]) < 2:
-        raise ValueError("that is one value for each channel; batch norm needs at least two")
-    channels = tuple(1 if axis in axes else size for axis, size in enumerate(shape))
-    return BatchNorm(axes), generator.normal(size=shape), generator.uniform(0.5, 1.5, channels), generator.normal(size=channels)
-
-
-def _cross_entropy(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Any, ...]:
-    if len(shape) != 2:
-        raise ValueError("cross entropy needs two axes: batch, class")
-    return CrossEntropy(), generator.normal(size=shape), generator.integers(0, shape[1], shape[0]), None
-
-
-def _dropout(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Any, ...]:
-    return Dropout(0.5), generator.normal(size=shape), generator.random(shape) >= 0.5
-
-
-def _linear(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Any, ...]:
-    return Linear(), generator.normal(size=shape), generator.normal(size=(32, shape[-1])), generator.normal(size=32)
-
-
-def _log_softmax(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Any, ...]:
-    return LogSoftmax(), generator.normal(size=shape)
-
-
-def _sigmoid(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Any, ...]:
-    return Sigmoid(), generator.normal(size=shape)
-
-
-PROBLEMS: dict[str, _Problem] = {
-    "batch_norm": _batch_norm,
-    "cross_entropy": _cross_entropy,
-    "dropout": _dropout,
-    "linear": _linear,
-    "log_softmax": _log_softmax,
-    "sigmoid": _sigmoid,
-}
-
-
 # The types of arguments; argparse shows the message of the error.
 
 
@@ -228,6 +221,13 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
+
+
+def _orders(text: str) -> tuple[int, ...]:
+    orders = tuple(sorted(set(text.split(","))))
+    if not set(orders) <= {"1", "2", "3"}:
+        raise argparse.ArgumentTypeError(f"{text!r} is not some of 1,2,3")
+    return tuple(map(int, orders))
 
 
 def _problem(text: str) -> str:
@@ -247,6 +247,11 @@ def _shape(text: str) -> tuple[int, ...]:
         return tuple(map(_count, text.split(",")))
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"{text!r} is no shape; write whole numbers from 1 on, like 128,64") from None
+
+
+def _written(shape: tuple[int, ...]) -> str:
+    """A shape as one gives it."""
+    return ",".join(map(str, shape))
 
 
 def _tolerance(text: str) -> float:
