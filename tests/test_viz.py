@@ -311,9 +311,9 @@ def test_ten_thousand_nodes_are_text_in_five_seconds():
     y = w = leaf(1.0, 2.0, name="w")
     for _ in range(5000):
         y = y * 0.5 + w
-    start = time.perf_counter()
+    start = time.process_time()
     text = tg.viz.dot(y, limit=None)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert text.count(" -> n") == 20_000
 
 

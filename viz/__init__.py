@@ -4,5 +4,6 @@ from .dot import dot
 from .drawing import Drawing, draw
 from .folding import folded
 from .graph import Edge, Graph, GraphNode, Kept, Scope, graph
+from .steps import Share, Step, steps
 
-__all__ = ["Drawing", "Edge", "Graph", "GraphNode", "Kept", "Scope", "dot", "draw", "folded", "graph"]
+__all__ = ["Drawing", "Edge", "Graph", "GraphNode", "Kept", "Scope", "Share", "Step", "dot", "draw", "folded", "graph", "steps"]

@@ -150,7 +150,7 @@ def graph(outputs: Tensor | Sequence[Tensor] | Exception) -> Graph:
     """
     if isinstance(outputs, Exception):
         return _graph_of_error(outputs)
-    roots = [_root(output) for output in ([outputs] if isinstance(outputs, Tensor) else outputs)]
+    roots = [root_of(output) for output in ([outputs] if isinstance(outputs, Tensor) else outputs)]
     if not roots:
         raise ValueError("viz.graph: there is no output; give it a tensor, for example the loss")
     reading = _Reading(roots)
@@ -233,7 +233,8 @@ class _Reading:
         return found
 
 
-def _root(output: Any) -> Node:
+def root_of(output: Any) -> Node:
+    """The node of an output, for what begins there."""
     if not isinstance(output, Tensor):
         raise DTypeError(f"viz.graph: an output is {type(output).__name__}; it needs to be a Tensor")
     if output.node is None:

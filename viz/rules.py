@@ -1,0 +1,66 @@
+"""What an op does, in the words of its own docstring; of an op that says nothing, in those of its code."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable
+
+from ..engine.op import Op
+
+_SECTION = re.compile(r"(Shapes|Gradient|Keeps|Source)\s{2,}(.*)")
+_RULE = re.compile(r"dL/d\*?(\w+)(?:\[[^\]]*\])?\s*= (.*)")
+
+
+def sections(op: Op) -> dict[str, list[str]]:
+    """The parts of an op's docstring: "Shapes", "Gradient", "Keeps" and "Source", those that are there, as lines; the rest is ""."""
+    found: dict[str, list[str]] = {"": []}
+    current = ""
+    for line in (inspect.getdoc(type(op)) or "").splitlines() if "__doc__" in vars(type(op)) else []:
+        begins = _SECTION.match(line)
+        if begins:
+            current = begins[1]
+            found[current] = [begins[2]]
+        elif current and not line.startswith(" "):
+            current = ""
+            found[""].append(line)
+        else:
+            found[current].append(line.strip() if current else line)
+    return found
+
+
+def formula(op: Op) -> str:
+    """What comes out, as a formula: "out = a * b"; of an op whose docstring has none, the end of its forward."""
+    return next((line for line in sections(op)[""] if line.startswith("out")), None) or f"out = {_returned(op.forward)}"
+
+
+def rules(op: Op) -> dict[str, str]:
+    """For each input that has a gradient its rule as a formula, {"a": "g * b", "b": "g * a"}.
+
+    >>> import tinygrad_edu as tg
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> rules((w * 3.0).op)
+    {'a': 'g * b', 'b': 'g * a'}
+    """
+    said: dict[str, str] = {}
+    for line in sections(op).get("Gradient", []):
+        begins = _RULE.match(line)
+        if begins and begins[1] not in said:
+            said[begins[1]] = begins[2].rstrip(".,")
+    wanted = [name for name in op.inputs if name not in op.constants]
+    if op.joint:
+        whole = _returned(op.backward) if not said else ""      # type: ignore[attr-defined]
+        return {name: said.get(name, f"by backward: {whole}" if whole else "by backward") for name in wanted}
+    return {name: said.get(name) or _returned(getattr(op, f"grad_{name}")) for name in wanted}
+
+
+def _returned(function: Callable) -> str:
+    """The expression that a function ends with."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return "unknown"                # made without a file
+    returns = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]
+    return " ".join(ast.unparse(returns[-1]).split()) if returns else "nothing"
