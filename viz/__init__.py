@@ -1,9 +1,15 @@
-"""Graph diagrams: the recorded graph as data, as DOT text, and as a picture. Read in this order: graph, folding, dot, drawing, layout."""
+"""Graph diagrams: the recorded graph as data, as DOT text, and as a picture. Read in this order: graph, folding, dot, drawing, layout;
+then rules, steps and words, which answer questions about it."""
 
 from .dot import dot
 from .drawing import Drawing, draw
 from .folding import folded
 from .graph import Edge, Graph, GraphNode, Kept, Scope, graph
+from .rules import formula, rules
 from .steps import Share, Step, steps
+from .words import Holding, Memory, explain, memory, why_no_grad
 
-__all__ = ["Drawing", "Edge", "Graph", "GraphNode", "Kept", "Scope", "Share", "Step", "dot", "draw", "folded", "graph", "steps"]
+__all__ = [
+    "Drawing", "Edge", "Graph", "GraphNode", "Holding", "Kept", "Memory", "Scope", "Share", "Step", "dot", "draw", "explain", "folded",
+    "formula", "graph", "memory", "rules", "steps", "why_no_grad",
+]

@@ -30,7 +30,7 @@ def walk(
         nodes = ancestors(outputs)
     else:
         candidates = ancestors(outputs, oldest=min([node.order for node in targets], default=0))
-        useful = _between(candidates, targets)
+        useful = between(candidates, targets)
         nodes = [node for node in candidates if node in useful]
     latest_change = changes.latest()
     gathered: dict[Node, Any] = {}
@@ -97,7 +97,7 @@ def walk(
     return found
 
 
-def _between(nodes: list[Node], targets: set[Node]) -> set[Node]:
+def between(nodes: list[Node], targets: set[Node]) -> set[Node]:
     """Those of nodes, which are sorted newest first, from which some of targets is reached, and these targets themselves."""
     useful: set[Node] = set()
     for node in reversed(nodes):
