@@ -5,9 +5,25 @@ from .activation import gelu, log_softmax, logsumexp, sigmoid, silu, softmax, so
 from .dense import linear
 from .loss import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 from .normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from .pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
 from .regularization import dropout
 
 __all__ = [
-    "batch_norm", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "gelu", "group_norm", "instance_norm", "layer_norm",
-    "linear", "log_softmax", "logsumexp", "mse_loss", "relu", "rms_norm", "sigmoid", "silu", "softmax", "softplus", "tanh",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+    "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "binary_cross_entropy_with_logits", "cross_entropy",
+    "dropout", "gelu", "group_norm", "instance_norm", "layer_norm", "linear", "log_softmax", "logsumexp", "max_pool1d", "max_pool2d",
+    "max_pool3d", "mse_loss", "relu", "rms_norm", "sigmoid", "silu", "softmax", "softplus", "tanh",
 ]
