@@ -20,6 +20,7 @@ from .layers.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from .layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .layers.regularization import Dropout
 from .module import Module, Parameter
 
@@ -40,10 +41,14 @@ __all__ = [
     "Dropout",
     "Flatten",
     "GELU",
+    "GRU",
+    "GRUCell",
     "GroupNorm",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
+    "LSTM",
+    "LSTMCell",
     "LayerNorm",
     "Linear",
     "LogSoftmax",
@@ -54,6 +59,8 @@ __all__ = [
     "Module",
     "Parameter",
     "RMSNorm",
+    "RNN",
+    "RNNCell",
     "ReLU",
     "Sequential",
     "SiLU",

@@ -1,3 +1,3 @@
 """The cases of the fused ops, in the rooms of nn/functional/."""
 
-from . import activation, dense, loss, normalization, pooling, regularization
+from . import activation, dense, loss, normalization, pooling, recurrent, regularization
