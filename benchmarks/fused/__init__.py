@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import activation, dense, loss, normalization, pooling, regularization
+from . import activation, dense, loss, normalization, pooling, recurrent, regularization
 from .row import Row
 
-ROWS: tuple[Row, ...] = (*normalization.ROWS, *loss.ROWS, *activation.ROWS, *dense.ROWS, *pooling.ROWS, *regularization.ROWS)
+ROWS: tuple[Row, ...] = (*normalization.ROWS, *loss.ROWS, *activation.ROWS, *dense.ROWS, *pooling.ROWS, *recurrent.ROWS, *regularization.ROWS)

@@ -6,12 +6,14 @@ In memory a gate is an array (step, batch, hidden), so that it is in one piece a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..engine.tensor import Tensor
+
+Gates = np.ndarray | tuple[np.ndarray, ...]
+"""For each gate an array (step, batch, hidden)."""
 
 
 def by_gate(weight: np.ndarray, gates: int) -> np.ndarray:
@@ -67,7 +69,7 @@ def slope_of_tanh(t: np.ndarray, out: np.ndarray) -> np.ndarray:
 # The gradients of the products, each of all steps at once; grads holds for each gate the gradient of what went into it.
 
 
-def grad_of_input(grads: Sequence[np.ndarray], weight: np.ndarray) -> np.ndarray:
+def grad_of_input(grads: Gates, weight: np.ndarray) -> np.ndarray:
     steps, batch, hidden = grads[0].shape
     size = weight.shape[1]
     out = np.zeros((steps, batch, size), weight.dtype)
@@ -77,7 +79,7 @@ def grad_of_input(grads: Sequence[np.ndarray], weight: np.ndarray) -> np.ndarray
     return out
 
 
-def grad_of_weight(grads: Sequence[np.ndarray], values: np.ndarray) -> np.ndarray:
+def grad_of_weight(grads: Gates, values: np.ndarray) -> np.ndarray:
     """For values (step, batch, k) the gradient of the weight that they are multiplied by, (gate * hidden, k)."""
     steps, batch, size = values.shape
     hidden = grads[0].shape[-1]
@@ -96,7 +98,7 @@ def grad_of_state_weight(grads: np.ndarray, h0: np.ndarray, states: np.ndarray) 
     return out
 
 
-def grad_of_bias(grads: Sequence[np.ndarray]) -> np.ndarray:
+def grad_of_bias(grads: Gates) -> np.ndarray:
     steps, batch, hidden = grads[0].shape
     ones = np.ones(steps * batch, grads[0].dtype)
     return np.concatenate([np.dot(ones, grad.reshape(steps * batch, hidden)) for grad in grads])

@@ -124,8 +124,8 @@ class Recurrent(Module):
                 out, end = _over(self.op, x[::-1] if backwards else x, before, weights)
                 outputs.append(out[::-1] if backwards else out)
                 ends.append(end)
-            x = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)   # type: ignore[arg-type, assignment]
-        last: list[Any] = [np.stack(state) for state in zip(*ends)]     # type: ignore[call-overload]
+            x = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)   # type: ignore[assignment]
+        last: list[Any] = [np.stack(state) for state in zip(*ends)]
         if not batched:
             return x[:, 0], [state[:, 0] for state in last]
         return x.swapaxes(0, 1) if self.batch_first else x, last

@@ -52,7 +52,7 @@ def rnn(x: Any, h: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any = 0, bias_h
     return np.stack(out)
 
 
-def inputs(rng: np.random.Generator, sizes: tuple[int, ...], gates: int, states: tuple[str, ...]) -> dict[str, np.ndarray]:
+def inputs(rng: np.random.Generator, sizes: tuple[int, ...], gates: int, states: tuple[str, ...]) -> dict[str, Any]:
     steps, batch, size, hidden = sizes
     rows = gates * hidden
     shapes = {
