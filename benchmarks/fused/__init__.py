@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from . import activation, dense, loss, normalization, pooling, recurrent, regularization
+from . import (
+    activation,
+    dense,
+    loss,
+    normalization,
+    pooling,
+    recurrent,
+    regularization,
+    sparse,
+)
 from .row import Row
 
-ROWS: tuple[Row, ...] = (*normalization.ROWS, *loss.ROWS, *activation.ROWS, *dense.ROWS, *pooling.ROWS, *recurrent.ROWS, *regularization.ROWS)
+ROWS: tuple[Row, ...] = (
+    *normalization.ROWS,
+    *loss.ROWS,
+    *activation.ROWS,
+    *dense.ROWS,
+    *pooling.ROWS,
+    *recurrent.ROWS,
+    *regularization.ROWS,
+    *sparse.ROWS,
+)

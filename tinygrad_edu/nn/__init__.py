@@ -22,6 +22,7 @@ from .layers.pooling import (
 )
 from .layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .layers.regularization import Dropout
+from .layers.sparse import Embedding
 from .module import Module, Parameter
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "BatchNorm2d",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GELU",
     "GRU",

@@ -20,10 +20,11 @@ from .pooling import (
     max_pool3d,
 )
 from .regularization import dropout
+from .sparse import embedding, one_hot
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
     "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "batch_norm", "binary_cross_entropy_with_logits", "cross_entropy",
-    "dropout", "gelu", "group_norm", "instance_norm", "layer_norm", "linear", "log_softmax", "logsumexp", "max_pool1d", "max_pool2d",
-    "max_pool3d", "mse_loss", "relu", "rms_norm", "sigmoid", "silu", "softmax", "softplus", "tanh",
+    "dropout", "embedding", "gelu", "group_norm", "instance_norm", "layer_norm", "linear", "log_softmax", "logsumexp", "max_pool1d",
+    "max_pool2d", "max_pool3d", "mse_loss", "one_hot", "relu", "rms_norm", "sigmoid", "silu", "softmax", "softplus", "tanh",
 ]

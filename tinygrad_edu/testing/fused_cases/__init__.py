@@ -1,3 +1,12 @@
 """The cases of the fused ops, in the rooms of nn/functional/."""
 
-from . import activation, dense, loss, normalization, pooling, recurrent, regularization
+from . import (
+    activation,
+    dense,
+    loss,
+    normalization,
+    pooling,
+    recurrent,
+    regularization,
+    sparse,
+)
