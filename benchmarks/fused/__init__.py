@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     activation,
+    attention,
     dense,
     loss,
     normalization,
@@ -19,6 +20,7 @@ ROWS: tuple[Row, ...] = (
     *loss.ROWS,
     *activation.ROWS,
     *dense.ROWS,
+    *attention.ROWS,
     *pooling.ROWS,
     *recurrent.ROWS,
     *regularization.ROWS,

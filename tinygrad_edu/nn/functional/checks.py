@@ -21,9 +21,9 @@ def check_dtypes(function: str, input: Tensor, **others: Tensor | None) -> None:
             )
 
 
-def check_real(function: str, input: Tensor) -> None:
+def check_real(function: str, input: Tensor, role: str = "input") -> None:
     if input.dtype.kind != "f":
-        raise DTypeError(f"{function}: {described('input', input)} and dtype {input.dtype}; it needs real floating numbers")
+        raise DTypeError(f"{function}: {described(role, input)} and dtype {input.dtype}; it needs real floating numbers")
     check_wide(function, input)
 
 

@@ -2,6 +2,7 @@
 
 from . import (
     activation,
+    attention,
     dense,
     loss,
     normalization,
