@@ -1,7 +1,9 @@
 """The command line and the demo, as a user runs them: what they print, the files that they write, and the exit status."""
 
+import importlib
 import json
 import os
+import pkgutil
 import re
 import signal
 import subprocess
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
+from tinygrad_edu import fused
 from tinygrad_edu.cli import main
 from tinygrad_edu.comparison.problems import PROBLEMS
 from tinygrad_edu.examples import demo
@@ -54,6 +57,69 @@ def test_compare_prints_the_report(tmp_path):
 def test_every_op_can_be_compared(op, dtype, capsys):
     assert status_of("compare", op, "--dtype", dtype) == 0
     assert f"{PROBLEMS[op].shape} {dtype}" in capsys.readouterr().out
+
+
+def test_every_fused_op_of_the_library_has_a_problem():
+    modules = [importlib.import_module(f"tinygrad_edu.fused.{found.name}") for found in pkgutil.iter_modules(fused.__path__)]
+    classes = {value for module in modules for value in vars(module).values() if isinstance(value, type) and issubclass(value, tg.Fused)}
+    rng = np.random.default_rng(0)
+    compared = {type(problem(problem.shape, rng)[0]) for problem in PROBLEMS.values()}
+    assert {op.__name__ for op in classes - compared - {tg.Fused}} == set()
+    assert list(PROBLEMS) == [problem.name for problem in PROBLEMS.values()]
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_shape_that_does_not_fit_a_problem_is_said_with_its_axes(name):
+    axes = PROBLEMS[name].axes.removesuffix(", ...").split(", ")
+    with pytest.raises(ValueError, match=rf"{name} needs .*{len(axes)} ax[ei]s: {', '.join(axes)}; 0 given"):
+        PROBLEMS[name]((), np.random.default_rng(0))
+
+
+def test_evaluation_is_another_form_of_the_op(capsys):
+    assert status_of("compare", "batch_norm", "--evaluation", "--shape", "8,3") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("BatchNormEvaluation(eps=1e-05): fused against composed") and "dL/dvar" in out
+    assert status_of("compare", "sigmoid", "--evaluation") == 2
+    assert "compare sigmoid: it has no other form in evaluation, as batch_norm has" in capsys.readouterr().err
+
+
+def test_the_reference_and_the_orders_are_chosen(capsys):
+    assert status_of("compare", "sigmoid", "--shape", "4,3", "--reference", "mpmath", "--orders", "1,3") == 0
+    out = capsys.readouterr().out
+    assert "\nreference  the composed twin in mpmath, 113 bits\n" in out and "\nd3L/dx " in out and "d2L/dx" not in out
+    assert status_of("compare", "sigmoid", "--shape", "4,3", "--orders", "1") == 0
+    assert "Orders 2 and 3: not asked for." in capsys.readouterr().out
+
+
+def test_the_sweep_is_printed_and_written(tmp_path, capsys):
+    path = tmp_path / "report.json"
+    assert status_of("compare", "layer_norm", "--shape", "6,4", "--sweep", "--json", str(path)) == 0
+    out = capsys.readouterr().out
+    assert "\nx + 1e8 " in out and "\nx[0, :] NaN " in out
+    data = json.loads(path.read_text())
+    assert data["sweep"]["verdict"] in out and len(data["sweep"]["losses"]) > 30
+    assert data["fused"]["peak_forward_bytes"] > 0
+
+
+def test_the_page_is_written_wholly_or_not_at_all(tmp_path, my_file, capsys):
+    path = tmp_path / "report.html"
+    assert status_of("compare", "sigmoid", "--shape", "6,4", "--html", str(path)) == 0
+    verdict = capsys.readouterr().out.splitlines()[-1]
+    text = path.read_text("utf-8")
+    assert text.startswith("<!DOCTYPE html>") and text.endswith("</html>\n") and verdict in text and "<svg" in text
+    assert status_of("compare", f"{my_file}:WithoutVariance", "--html", str(path)) == 1
+    assert "the path through the variance is left out" in path.read_text("utf-8")
+    assert status_of("compare", f"{my_file}:WithoutSum", "--html", str(path)) == 1
+    assert "cannot be compared" in path.read_text("utf-8") and "the sum over axis 0 is missing" in path.read_text("utf-8")
+    assert status_of("compare", "sigmoid", "--shape", "6,4", "--html", str(tmp_path / "no" / "report.html")) == 2
+    assert "No such file or directory" in capsys.readouterr().err
+    assert sorted(found.name for found in tmp_path.iterdir() if found.suffix) == ["my_bn.py", "report.html"]
+
+
+def test_an_error_of_the_derivation_itself_is_shown_as_python_shows_it(tmp_path):
+    (tmp_path / "broken.py").write_text(MY_BATCH_NORM.replace("mean, var = x.mean(axis=0)", "raise KeyError('mine'); mean, var = x.mean(axis=0)"))
+    finished = run("compare", "broken.py:MyBatchNorm", cwd=tmp_path)
+    assert finished.returncode == 1 and "KeyError: " in finished.stderr and "mine" in finished.stderr and "broken.py" in finished.stderr
 
 
 def test_other_axes_and_the_default_shape(capsys):
@@ -234,6 +300,10 @@ def test_the_report_is_written_for_programs(tmp_path, capsys):
         (["compare", "sigmoid", "--dtype", "int8"], "argument --dtype: invalid choice: 'int8'"),
         (["compare", "sigmoid", "--rtol", "-1"], "argument --rtol: '-1' is not a number from 0 on"),
         (["compare", "sigmoid", "--atol", "small"], "argument --atol: 'small' is not a number from 0 on"),
+        (["compare", "sigmoid", "--orders", "1,4"], "argument --orders: '1,4' is not some of 1,2,3"),
+        (["compare", "sigmoid", "--orders", ""], "argument --orders: '' is not some of 1,2,3"),
+        (["compare", "sigmoid", "--reference", "quad"], "argument --reference: invalid choice: 'quad'"),
+        (["compare", "batch_norm", "--shape", "4096,512", "--reference", "mpmath"], "compare: reference is 'mpmath', which computes some thousand"),
         (["compare", "sigmoid", "--seed", "x"], "argument --seed: 'x' is not a whole number from 0 on"),
         (["compare", "batch_norm", "--shape", "1,64"], "compare batch_norm --shape 1,64: that is one value for each channel"),
         (["compare", "batch_norm", "--shape", "64"], "compare batch_norm --shape 64: batch_norm needs at least 2 axes: batch, channel; 1 given"),

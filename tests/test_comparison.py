@@ -63,6 +63,7 @@ def test_batch_norm_is_right_and_everything_about_it_is_true(inputs, dtype):
     assert report.fused.kept_bytes == size * (ROWS * CHANNELS + 5 * CHANNELS)             # x; gamma, beta, mean, rest, var
     assert report.composed.kept_bytes == size * (2 * ROWS * CHANNELS + 2 * CHANNELS)      # centered, x_hat; the root, gamma
     for cost in (report.fused, report.composed):
+        assert cost.peak_forward_bytes >= cost.kept_bytes - sum(x.nbytes for x in inputs) and cost.peak_bytes > 0
         assert len(cost.forward) == len(cost.backward) == 4 and min(cost.forward + cost.backward) > 0
         assert min(cost.forward) + min(cost.backward) <= cost.seconds <= max(cost.forward) + max(cost.backward)
 
@@ -392,6 +393,68 @@ def test_mpmath_that_is_missing_is_asked_for(inputs, monkeypatch):
     reference._mpmath_number.cache_clear()
     with pytest.raises(ImportError, match="pip install mpmath"):
         tg.compare(BatchNorm((0,)), *inputs, reference="mpmath", repeats=1)
+
+
+def test_mpmath_is_refused_where_it_would_take_minutes(inputs):
+    x = np.zeros((4096, 1024))
+    with pytest.raises(ValueError, match=r"reference is 'mpmath', .* BatchNorm\(.*\) computes [\d,]+ on these inputs: about [\d,]+ minutes"):
+        tg.compare(BatchNorm((0,)), x, np.ones((1, 1024)), np.zeros((1, 1024)), reference="mpmath")
+    assert tg.compare(BatchNorm((0,)), *inputs, reference="mpmath", repeats=1).ok
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant <= 52, reason="longdouble is no wider")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_longdouble_is_left_where_it_would_take_minutes(inputs, monkeypatch, dtype):
+    monkeypatch.setitem(reference.MOST_WORK, "longdouble", 1000)
+    inputs = [x.astype(dtype) for x in inputs]
+    said = tg.compare(BatchNorm((0,)), *inputs, repeats=1).reference
+    assert said.startswith("the composed twin in float64, 53 bits") and 'minutes, which reference="longdouble" asks for' in said
+    assert ("its own rounding is in the numbers" in said) == (dtype == "float64")
+    assert tg.compare(BatchNorm((0,)), *inputs, repeats=1, reference="longdouble").reference == "the composed twin in longdouble, 64 bits"
+
+
+def test_the_work_of_a_reference_counts_products_of_matrices():
+    def work(op, *inputs):
+        return reference.work(Form.checked("compare", op, inputs).twin)
+
+    class Product(tg.Fused):
+        def forward(self, a, b):
+            return a @ b
+
+        def grad_a(self, g, b):
+            return g @ b.T
+
+        def grad_b(self, g, a):
+            return a.T @ g
+
+        def composed(self, a, b):
+            return a @ b
+
+    assert work(Product(), np.ones((20, 30)), np.ones((30, 7))) == 20 * 30 * 7
+    assert work(LogOfOneMore(), np.ones((20, 30))) == 2 * 20 * 30
+
+
+def test_peak_memory_is_what_is_there_at_once():
+    class Wasteful(tg.Fused):
+        """Takes ten times its input for a moment in forward, twenty times in backward."""
+
+        def forward(self, x):
+            return np.zeros((10, *x.shape))[0] + x
+
+        def backward(self, g):
+            return (np.zeros((20, *g.shape))[0] + g,)
+
+        def composed(self, x):
+            return x * 1
+
+    x = np.zeros(100_000)
+    report = tg.compare(Wasteful(), x, repeats=1, orders=(1,))
+    assert 11 <= report.fused.peak_forward_bytes / x.nbytes < 11.1
+    assert 22 <= report.fused.peak_backward_bytes / x.nbytes < 22.1             # out is there all the while
+    assert report.fused.peak_bytes == report.fused.peak_backward_bytes
+    assert 1 <= report.composed.peak_forward_bytes / x.nbytes < 1.1
+    header, fused, _ = tables.columns(tables.costs(report.fused, report.composed))
+    assert header.endswith("peak forward  peak backward") and fused.endswith("8.4 MiB       16.8 MiB")
 
 
 def test_an_error_in_the_reference_says_so():

@@ -161,6 +161,7 @@ def sweep(op: Fused, *inputs: Any, generator: np.random.Generator | None = None)
     On hard inputs Variance loses digits that its twin keeps, most of out at x + 1e8 in float64, where 0.0 are right and ...
     """
     form = Form.checked("sweep", op, inputs)
+    described = form.described
     with np.errstate(all="ignore"), enable_grad():
         form, on = _cut(form)
         losses, left_out = [], {}
@@ -175,7 +176,7 @@ def sweep(op: Fused, *inputs: Any, generator: np.random.Generator | None = None)
                     left_out[words] = f"{words}: {error}"
                 else:
                     losses.append(Loss(dtype, words, offset, *errors))
-    return Sweep(op, form.described + on, ("out", *[f"dL/d{name}" for name in form.moved]), tuple(losses), tuple(left_out.values()))
+    return Sweep(op, described + on, ("out", *[f"dL/d{name}" for name in form.moved]), tuple(losses), tuple(left_out.values()))
 
 
 def digits(error: float, dtype: np.dtype) -> float:
@@ -262,7 +263,7 @@ def _seen_by_the_first(form: Form, main: int) -> tuple[np.ndarray | None, str]:
     twin = form.twin
     out = twin.forward(twin.leaves())
     upstream = np.zeros(out.shape, out.dtype)
-    if not upstream.size:
+    if not upstream.size or not form.values[main].ndim:
         return None, ""
     upstream.flat[0] = 1
     where = twin.results(upstream)[1 + sum(form.wanted[:main])] != 0

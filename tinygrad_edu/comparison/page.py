@@ -27,12 +27,14 @@ STYLE = """
     max-width: 72rem; margin: 0 auto; padding: 1rem;
 }
 .comparison h1 { font-size: 1.4rem; margin: 0 0 .6rem; overflow-wrap: anywhere; }
+.comparison h3 { font-size: .95rem; margin: 1rem 0 .2rem; break-after: avoid; }
 .comparison h2 { font-size: 1.1rem; margin: 1.8rem 0 .4rem; break-after: avoid; }
 .comparison .verdict { border: 2px solid var(--good); border-left-width: .7rem; border-radius: .3rem; padding: .6rem .9rem; margin: 0 0 1rem; }
 .comparison .verdict b { display: block; color: var(--good); }
 .comparison .wrong.verdict { border-color: var(--bad); border-style: double; border-width: 4px 4px 4px .7rem; }
 .comparison .wrong.verdict b { color: var(--bad); }
-.comparison .verdict p, .comparison dd, .comparison pre { margin: 0; overflow-wrap: anywhere; white-space: pre-line; }
+.comparison .verdict p + p { margin-top: .6rem; font-weight: 600; }
+.comparison .verdict p, .comparison dd { margin: 0; overflow-wrap: anywhere; white-space: pre-line; }
 .comparison dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .5rem 0; }
 .comparison dt { font-weight: 600; }
 .comparison .wide { overflow-x: auto; }
@@ -41,6 +43,8 @@ STYLE = """
 .comparison th { font-weight: 600; border-bottom: 1px solid var(--line); }
 .comparison th:first-child, .comparison td:first-child, .comparison .left { text-align: left; }
 .comparison tbody tr.part td { border-top: 1px solid var(--line); }
+.comparison .digits td:nth-child(even), .comparison .digits th:nth-child(even) { border-left: 1px solid var(--line); }
+.comparison .digits td:nth-child(odd):not(:first-child) { opacity: .75; }
 .comparison .out td, .comparison td.worse { font-weight: 700; color: var(--bad); }
 .comparison .note { color: inherit; opacity: .8; font-size: .85rem; margin: .3rem 0; }
 .comparison figure { margin: .6rem 0; overflow-x: auto; }
@@ -62,9 +66,20 @@ STYLE = """
 """
 
 
+STYLE_OF_DOCUMENT = """body { margin: 0; background: #ffffff; }
+@media (prefers-color-scheme: dark) { body { background: #161616; } }
+@media print { body { background: #ffffff; } }
+"""
+
+
 def page(report: Report) -> str:
     """The report as a document of its own."""
-    return _document(f"{report.op!r}: fused against composed", section(report))
+    return _document(f"{report.op!r}: fused against composed", _body(report))
+
+
+def section(report: Report) -> str:
+    """The report as a part of another page, with its style."""
+    return f"<style>{STYLE}</style>\n{_body(report)}"
 
 
 def failure_page(op: str, text: str) -> str:
@@ -72,39 +87,36 @@ def failure_page(op: str, text: str) -> str:
     return _document(f"{op}: fused against composed", _section([f"<h1>{escape(op)}</h1>", _verdict(False, "Cannot be compared", text)]))
 
 
-def section(report: Report) -> str:
-    """The report as a part of a page, with its own style."""
-    parts = [f"<h1>{escape(repr(report.op))}: fused against composed</h1>"]
-    parts.append(_verdict(report.ok, "Right" if report.ok else "Out of tolerance", report.verdict))
-    if report.mistakes:
-        parts.append(f"<h2>Diagnosis</h2>{_list(report.mistakes)}")
-    parts.append(_list({"Inputs": report.inputs, "Reference": report.reference}))
-    parts.append(f"<h2>Values and gradients</h2>{_accuracy(report)}")
-    parts.append(f"<h2>Orders 2 and 3</h2>{_higher(report)}<p class=\"note\">{escape(report.higher_verdict)}</p>")
-    parts.append(f"<h2>Time and memory</h2>{_costs(report)}")
-    parts.append(f"<h2>Both graphs</h2>{_graphs(report)}")
+def _document(title: str, body: str) -> str:
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}{STYLE_OF_DOCUMENT}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _body(report: Report) -> str:
+    parts = [
+        f"<h1>{escape(repr(report.op))}: fused against composed</h1>",
+        _verdict(report.ok, "Right" if report.ok else "Out of tolerance", report.verdict, report.mistakes),
+        _list({"Inputs": report.inputs, "Reference": report.reference}),
+        f"<h2>Values and gradients</h2>{_accuracy(report)}",
+        f"<h2>Orders 2 and 3</h2>{_higher(report)}{_note(report.higher_verdict)}",
+        f"<h2>Time and memory</h2>{_costs(report)}",
+        f"<h2>Both graphs</h2>{_graphs(report)}",
+    ]
     if report.sweep is not None:
         parts.append(f"<h2>Hard inputs</h2>{_sweep(report.sweep)}")
     return _section(parts)
 
 
-def _document(title: str, body: str) -> str:
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(title)}</title>\n"
-        "<style>body { margin: 0; background: #ffffff; }\n@media (prefers-color-scheme: dark) { body { background: #161616; } }\n"
-        "@media print { body { background: #ffffff; } }</style>\n"
-        f"</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
-
-
 def _section(parts: Sequence[str]) -> str:
-    return "\n".join([f'<section class="comparison">\n<style>{STYLE}</style>', *parts, "</section>"])
+    return "\n".join(['<section class="comparison">', *parts, "</section>"])
 
 
-def _verdict(ok: bool, word: str, text: str) -> str:
-    return f'<div class="{"" if ok else "wrong "}verdict"><b>{"✓" if ok else "✗"} {escape(word)}</b><p>{escape(text)}</p></div>'
+def _verdict(ok: bool, word: str, text: str, mistakes: dict[str, str] | None = None) -> str:
+    diagnosis = f"<p>Diagnosis</p>{_list(mistakes)}" if mistakes else ""
+    return f'<div class="{"" if ok else "wrong "}verdict"><b>{"✓" if ok else "✗"} {escape(word)}</b><p>{escape(text)}</p>{diagnosis}</div>'
 
 
 def _list(entries: dict[str, str]) -> str:
@@ -114,18 +126,18 @@ def _list(entries: dict[str, str]) -> str:
 # Tables
 
 
-def _table(lines: Sequence[Sequence[str]], classes: Sequence[str] = (), left: Sequence[int] = ()) -> str:
+def _table(lines: Sequence[Sequence[str]], classes: Sequence[str] = (), left: Sequence[int] = (), name: str = "") -> str:
     """A table of cells, the first line its header; with a class for each other line, and the numbers of columns that are flush left."""
 
-    def row(cells: Sequence[str], tag: str, name: str = "") -> str:
+    def row(cells: Sequence[str], tag: str, of_row: str = "") -> str:
         marked = [
             f"<{tag}{_class('left' * (i in left) or 'worse' * (tag == 'td' and cell.startswith('*')))}>{escape(cell)}</{tag}>"
             for i, cell in enumerate(cells)
         ]
-        return f"<tr{_class(name)}>{''.join(marked)}</tr>"
+        return f"<tr{_class(of_row)}>{''.join(marked)}</tr>"
 
-    body = "\n".join(row(line, "td", name) for line, name in zip(lines[1:], classes or [""] * len(lines)))
-    return f'<div class="wide"><table>\n<thead>{row(lines[0], "th")}</thead>\n<tbody>\n{body}\n</tbody>\n</table></div>'
+    body = "\n".join(row(line, "td", of_row) for line, of_row in zip(lines[1:], classes or [""] * len(lines)))
+    return f'<div class="wide"><table{_class(name)}>\n<thead>{row(lines[0], "th")}</thead>\n<tbody>\n{body}\n</tbody>\n</table></div>'
 
 
 def _class(name: str) -> str:
@@ -197,7 +209,7 @@ def _sweep(sweep: Sweep) -> str:
     parts = [f"<p>{escape(sweep.verdict)}</p>", _list({"Inputs": sweep.inputs})]
     parts.append(_note(f"How many digits are right, of the fused form and of its twin: {MARKS}."))
     for heading, table in sweep.tables():
-        parts.append(f"<h3>{escape(heading)}</h3>{_table(table)}")
+        parts.append(f"<h3>{escape(heading)}</h3>{_table(table, name='digits')}")
     parts += [_note(f"Left out: {words}") for words in sweep.left_out]
     parts.append(_plot(sweep))
     return "\n".join(parts)

@@ -19,10 +19,10 @@ MPMATH_BITS = 113
 MOST_WORK = {"longdouble": 300_000_000, "mpmath": 400_000}
 """With more numbers to compute than these a reference is used only if it is asked for: about ten seconds, forward and backward."""
 
-SECONDS_EACH = {"longdouble": 3e-8, "mpmath": 3e-5}
+SECONDS_EACH = {"longdouble": 3e-8, "mpmath": 2e-5}
 """About so long each number takes, forward and backward; for a product of matrices, each of its multiplications."""
 
-MOST_SECONDS_FOR_MPMATH = 180
+MOST_SECONDS_FOR_MPMATH = 120
 """If it would take longer, mpmath is refused also where it is asked for."""
 
 

@@ -124,7 +124,7 @@ class Report:
         try:
             return section(self)
         except Exception as error:
-            return f"<pre>{escape(f'{self}')}</pre><p>{escape(f'no page: {error!r}')}</p>"
+            return f"<p>{escape(f'The report cannot be shown here, but printed: {error!r}')}</p>"
 
     def __str__(self) -> str:
         return "\n".join(

@@ -27,7 +27,7 @@ def _difference(found: Difference, dtype: np.dtype) -> list[str]:
     digits = {2: 5, 4: 9, 8: 12}[dtype.itemsize]
     ulp = f"{found.ulp:.1f}" if found.ulp < 1000 else f"{found.ulp:.1e}"
     values = [f"{value:.{digits}g}" for value in (found.value, found.expected)]
-    return [f"{found.absolute:.1e}", f"{found.relative:.1e}", ulp, str(list(found.at or ())), *values]
+    return [f"{found.absolute:.1e}", f"{found.relative:.1e}", ulp, str(list(found.at)) if found.at else "", *values]
 
 
 def higher(rows: Sequence[HigherRow]) -> list[list[str]]:
