@@ -22,7 +22,7 @@ USERS = {"cli", "examples"}
 DEPENDENCIES = {"tinygrad_edu.viz.dot": {"graphviz"}, "tinygrad_edu.viz.layout_process": {"pygraphviz"}}
 """What a module may import beside NumPy; layout_process runs as a process of its own."""
 
-EXTRAS = {"pygraphviz", "sklearn", "matplotlib", "tqdm", "mpmath", "IPython"}
+EXTRAS = {"pygraphviz", "sklearn", "matplotlib", "tqdm", "mpmath", "IPython", "networkx"}
 """What may be imported inside the function that needs it."""
 
 

@@ -1,6 +1,8 @@
 """Diagrams: the graph as data says what was recorded, a name is never more than a name, and a picture that fails does no harm."""
 
 import gc
+import json
+import re
 import sys
 import time
 import weakref
@@ -65,8 +67,10 @@ def test_a_graph_says_what_was_recorded():
     assert graph.nodes == (
         GraphNode("n0", "parameter", "parameter", "w", (2,), "float32"),
         GraphNode("n1.0", "input", "input", None, (2, 2), "float32"),
-        GraphNode("n1", "op", "Multiply()", None, (2, 2), "float32", (Kept("a", (2, 2), "float32", 16),), ops=1),
-        GraphNode("n2", "op", "Sum(axis=(0,), keepdims=False)", "loss", (2,), "float32", ops=1),
+        GraphNode("n1", "op", "Multiply()", None, (2, 2), "float32", (Kept("a", (2, 2), "float32", 16),), ops=1,
+                  rules=(("a", "g * b"), ("b", "g * a"))),
+        GraphNode("n2", "op", "Sum(axis=(0,), keepdims=False)", "loss", (2,), "float32", ops=1,
+                  rules=(("x", "g[j]: out moves one for one with each element of the sum"),)),
     )
     assert graph.edges == (Edge("n1.0", "n1", "a"), Edge("n0", "n1", "b"), Edge("n1", "n2", "x"))
     assert graph.outputs == ("n2",)
@@ -317,6 +321,126 @@ def test_ten_thousand_nodes_are_text_in_five_seconds():
     assert text.count(" -> n") == 20_000
 
 
+# What nodes and arrows say
+
+
+def expression():
+    """A small one, whose values are noted."""
+    with tg.viz.noted():
+        a, b, c = (tg.tensor(value, requires_grad=True, name=name) for name, value in (("a", 2.0), ("b", -3.0), ("c", 10.0)))
+        e = a * b
+        e.name = "e"
+        return (e + c) * a, a
+
+
+def test_values_lines_rules_and_gradients_are_shown_on_demand():
+    loss, a = expression()
+    text = tg.viz.dot(loss, show=("value", "rule", "grad", "line"))
+    for said in ("e\\nMultiply\\n= -6\\ndL/da = g * b\\ndL/db = g * a", "a\\n= 2\\ngrad not computed yet", "test_viz.py, line "):
+        assert said in text, said
+    assert "float32" not in text and "keeps" not in text
+    loss.backward()
+    assert "a\\n= 2\\ngrad -2" in tg.viz.dot(loss, show=("value", "grad"))
+
+
+def test_what_goes_back_is_drawn_beside_what_goes_forward_and_nothing_changes():
+    loss, a = expression()
+    text = tg.viz.dot(loss, backward=True)
+    assert 'n4 -> n3 [label=" dL/da \\n2"' in text and text.count("constraint=false") == 6
+    assert a.grad is None
+    loss.backward()
+    text = tg.viz.dot(loss, backward=True)              # the graph is freed
+    assert text.count("not computed yet") == 6 and " 0" not in text.replace("0 B", "")
+    with pytest.raises(ValueError, match="a single tensor to walk back from"):
+        tg.viz.dot([loss], backward=True)
+
+
+def test_a_value_that_is_not_kept_and_was_not_noted_is_not_known():
+    w = leaf(1.0, 2.0)
+    graph = tg.viz.graph((w.exp() + 1).sum(), values=True)
+    assert [node.value for node in graph.nodes] == [None, "[2.718, 7.389]", None, None, None]
+    assert all(node.value is None and node.grad is None for node in tg.viz.graph(w.exp()).nodes)
+
+
+def test_large_arrays_are_told_by_their_range():
+    assert tg.viz.said(np.ones((100, 3))) == "all 1"
+    assert tg.viz.said(np.array([np.nan, np.inf, 1, 2, 3, 4, 5.0])) == "1 to 5, mean 3, 1 NaN, 1 infinite"
+    assert tg.viz.said(np.zeros((0, 3))) == "[]" and tg.viz.said(np.arange(9)) == "0 to 8"
+
+
+def test_the_backward_graph_is_drawn_like_any_other():
+    x = tg.tensor(3.0, requires_grad=True, name="x")
+    dx, = tg.grad(x * x * x, x, create_graph=True)
+    assert "Multiply" in tg.viz.dot(dx)
+
+
+@pytest.mark.parametrize("show", ["shape", ("shapes",)])
+def test_what_cannot_be_shown_is_refused(show):
+    with pytest.raises(ValueError, match="show is .* some of shape, kept, value, grad, rule, line"):
+        tg.viz.draw(leaf(1.0), show=show)
+
+
+# Fused nodes, opened
+
+
+def test_a_fused_node_is_opened_into_its_twin():
+    x, gamma = tg.randn(5, 3, requires_grad=True, name="x"), tg.ones(3, requires_grad=True, name="gamma")
+    y = tg.nn.functional.batch_norm(x, None, None, gamma, training=True)
+    loss = (y * y).sum()
+    closed, opened = tg.viz.graph(loss), tg.viz.graph(loss, unfold=True)
+    assert (closed.op_count, opened.op_count) == (3, 13)
+    assert opened.scopes[0].kind.startswith("BatchNorm, 1 op that keeps ") and "opened: 11 ops that keep" in opened.scopes[0].kind
+    assert opened.note == "BatchNorm opened into the composed twin" and opened.note in tg.viz.dot(loss, unfold=["BatchNorm"])
+    with tg.composed():
+        twin = tg.viz.graph(tg.nn.functional.batch_norm(x, None, None, gamma, training=True))
+    inside = [node for node in opened.nodes if node.scope == "s0"]
+    assert [node.label for node in inside] == [node.label for node in twin.nodes if node.ops]
+    ends = [edge for edge in opened.edges if edge.source == inside[-1].id]
+    assert [(edge.target, edge.input) for edge in ends] == [("n3", "a"), ("n3", "b")]
+    assert tg.viz.graph(loss, unfold=["LayerNorm"]) == closed == tg.viz.graph(loss)
+    loss.backward()
+    assert tg.viz.graph(loss, unfold=True).op_count == 3         # freed: the inputs of the twin are gone
+
+
+def test_every_fused_op_of_the_library_can_be_opened():
+    seen = set()
+    for case in tg.testing.all_cases():
+        if issubclass(case.op, tg.Fused) and case.op not in seen and case.op.__module__.startswith("tinygrad_edu"):
+            out = case(*case.tensors())
+            if type(out.op) is case.op and out.size:
+                seen.add(case.op)
+                assert tg.viz.graph(out, unfold=True).note.startswith(case.op.__name__), case
+    assert len(seen) > 15
+
+
+# Other programs
+
+
+def test_the_graph_in_other_formats(tmp_path):
+    loss = tg.nn.Sequential(tg.nn.Linear(3, 4), tg.nn.Tanh())(tg.ones((2, 3))).sum()
+    drawing = tg.viz.draw(loss)
+    text = drawing.save(tmp_path / "graph.mmd").read_text("utf-8")
+    assert text.startswith("flowchart TB") and text.count("subgraph") == text.count("end\n") == 3 and "n2_0 --> n2" in text
+    data = json.loads(drawing.save(tmp_path / "graph.json").read_text("utf-8"))
+    assert [node["id"] for node in data["nodes"]] == [node.id for node in drawing.graphs[0].nodes]
+    with pytest.raises(ValueError, match="holds one graph"):
+        tg.viz.draw(loss, loss).save(tmp_path / "two.json")
+
+
+def test_networkx_gets_every_node_and_edge():
+    networkx = pytest.importorskip("networkx")
+    graph = tg.viz.graph((leaf(1.0, 2.0, name="w") * 2.0).sum())
+    found = tg.viz.as_networkx(graph)
+    assert networkx.is_directed_acyclic_graph(found) and len(found) == len(graph.nodes)
+    assert found.nodes["n0"]["name"] == "w" and found.number_of_edges() == len(graph.edges)
+
+
+def test_hostile_names_mean_nothing_in_mermaid():
+    for name in HOSTILE:
+        text = tg.viz.as_mermaid(tg.viz.graph(leaf(1.0, name=name)))
+        assert text.count("\n") == 1 and not set('"<>`{}|&;\\') & set(re.sub(r"#\d+;|<br>", "", text.split("\n")[1])[9:-3])
+
+
 # What is too large to look at
 
 
@@ -419,7 +543,7 @@ def test_a_drawing_is_saved_by_its_suffix(tmp_path):
 
 @pytest.mark.parametrize("name", ["graph.bmp", "graph", "svg"])
 def test_an_unknown_suffix_is_an_error_that_lists_the_known_ones(tmp_path, name):
-    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf, \.dot"):
+    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf, \.dot, \.json, \.mmd"):
         tg.viz.draw(leaf(1.0)).save(tmp_path / name)
     assert not list(tmp_path.iterdir())
 

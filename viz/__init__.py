@@ -4,12 +4,14 @@ then rules, steps and words, which answer questions about it."""
 from .dot import dot
 from .drawing import Drawing, draw
 from .folding import folded
+from .formats import as_json, as_mermaid, as_networkx
 from .graph import Edge, Graph, GraphNode, Kept, Scope, graph
 from .rules import formula, rules
 from .steps import Share, Step, steps
+from .values import noted, said
 from .words import Holding, Memory, explain, memory, why_no_grad
 
 __all__ = [
-    "Drawing", "Edge", "Graph", "GraphNode", "Holding", "Kept", "Memory", "Scope", "Share", "Step", "dot", "draw", "explain", "folded",
-    "formula", "graph", "memory", "rules", "steps", "why_no_grad",
+    "Drawing", "Edge", "Graph", "GraphNode", "Holding", "Kept", "Memory", "Scope", "Share", "Step", "as_json", "as_mermaid", "as_networkx", "dot",
+    "draw", "explain", "folded", "formula", "graph", "memory", "noted", "rules", "said", "steps", "why_no_grad",
 ]

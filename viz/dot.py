@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
 
 import graphviz
 
 from ..engine.tensor import Tensor
 from .folding import DEPTH, LIMIT, folded
 from .graph import Edge, Graph, GraphNode, Scope, graph
+from .steps import with_gradients
+from .values import in_units
 
 STYLES = {
     "parameter": {"shape": "ellipse", "style": "filled", "fillcolor": "#C7E9DC", "color": "#00664B", "margin": "0.01"},
@@ -23,6 +27,12 @@ STYLES = {
 }
 """How each kind of node looks: the outlines differ, and the tints are light and of colours that the colour-blind can tell apart."""
 
+BACK = {"style": "dashed", "color": "#AA3377", "fontcolor": "#AA3377", "constraint": "false"}
+"""How the arrows back look."""
+
+SHOWABLE = ("shape", "kept", "value", "grad", "rule", "line")
+SHOWN = ("shape", "kept")
+
 FONT = "Helvetica,Arial,sans-serif"
 
 WIDEST_LINE, MOST_LINES = 40, 3
@@ -33,6 +43,9 @@ def dot(
     *outputs: Tensor | Sequence[Tensor] | Exception | Graph,
     titles: Sequence[str] = (),
     direction: str = "TB",
+    show: Collection[str] = SHOWN,
+    backward: bool = False,
+    unfold: bool | Sequence[str] = False,
     depth: int | None = DEPTH,
     limit: int | None = LIMIT,
 ) -> str:
@@ -43,8 +56,12 @@ def dot(
                    each gets a frame of its own, side by side.
         titles     a title for each of outputs, or none at all.
         direction  "TB", from the inputs at the top to the output at the bottom, or "LR", from left to right.
+        show       what nodes say beside their op and name: some of "shape", "kept" (the memory for the backward pass), "value", "grad"
+                   (of leaves), "rule" and "line" (of your code). Values and lines are known as far as they are kept or were noted().
+        backward   whether what goes back along each arrow is computed and drawn as an arrow of its own; no .grad is touched.
+        unfold     True to open every fused op into its composed twin, or the names of those to open: ["BatchNorm"].
         depth, limit  how many modules inside one another are drawn open, and with how many nodes more are closed; see folded.
-    Raises ValueError for another direction or number of titles, and what graph raises.
+    Raises ValueError for another direction, number of titles or name in show, and what graph raises; with backward what steps raises.
 
     Names and settings are data: nothing in them is taken for DOT or HTML, what does not print is shown as an escape sequence,
     and what is very long is cut. A parameter that several ops use is drawn once for each of them. A module of several ops is a frame.
@@ -54,13 +71,11 @@ def dot(
     >>> tg.viz.dot(w.exp()).splitlines()[7].strip()
     'n0 -> n1'
     """
-    if not outputs:
-        raise ValueError("viz.dot: there is nothing to draw; give it a tensor, for example the loss")
     if direction not in ("TB", "LR"):
         raise ValueError(f'viz.dot: direction is {direction!r}; it needs to be "TB" (top to bottom) or "LR" (left to right)')
-    if titles and len(titles) != len(outputs):
-        raise ValueError(f"viz.dot: {len(outputs)} graphs need as many titles, got {len(titles)}")
-    graphs = [output if isinstance(output, Graph) else folded(graph(output), depth, limit) for output in outputs]
+    graphs = graphs_of(outputs, show, backward, unfold, depth, limit)
+    if titles and len(titles) != len(graphs):
+        raise ValueError(f"viz.dot: {len(graphs)} graphs need as many titles, got {len(titles)}")
     captions = [_text(*_lines(title), *summary(part).split("; ")) for part, title in zip(graphs, titles or [""] * len(graphs), strict=True)]
     text = graphviz.Digraph(
         graph_attr={"rankdir": direction, "fontname": FONT, "fontsize": "12", "ranksep": "0.3", "nodesep": "0.25"},
@@ -69,13 +84,34 @@ def dot(
     )
     if len(graphs) == 1:
         text.attr(label=captions[0], labelloc="t")
-        _add(text, graphs[0], "")
+        _add(text, graphs[0], "", show)
     else:
         for i, (part, caption) in enumerate(zip(graphs, captions)):
             with text.subgraph(name=f"cluster_{i}", graph_attr={"label": caption, "color": "#BBBBBB", "style": "rounded"}) as frame:
-                _add(frame, part, _prefix(i, graphs))
+                _add(frame, part, _prefix(i, graphs), show)
     _add_legend(text, graphs)
     return text.source
+
+
+def graphs_of(
+    outputs: Sequence[Any], show: Collection[str], backward: bool, unfold: bool | Sequence[str], depth: int | None, limit: int | None
+) -> list[Graph]:
+    """What is to be drawn, as data; a Graph is drawn as it is."""
+    if not outputs:
+        raise ValueError("viz: there is nothing to draw; give it a tensor, for example the loss")
+    if isinstance(show, str) or not set(show) <= set(SHOWABLE):
+        raise ValueError(f"viz: show is {show!r}; it needs to be some of {', '.join(SHOWABLE)}")
+    found = []
+    for output in outputs:
+        if not isinstance(output, Graph):
+            part = graph(output, values="value" in show or "grad" in show, unfold=unfold)
+            if backward:
+                if not isinstance(output, Tensor):
+                    raise ValueError("viz: backward=True needs a single tensor to walk back from, such as the loss")
+                part = with_gradients(part, output)
+            output = folded(part, depth, limit)
+        found.append(output)
+    return found
 
 
 def summary(part: Graph) -> str:
@@ -84,22 +120,7 @@ def summary(part: Graph) -> str:
     return f"{size}; {part.note}" if part.note else size
 
 
-def in_units(size: float) -> str:
-    """A number of bytes as people read it.
-
-    >>> in_units(512), in_units(32768)
-    ('512 B', '32.0 KiB')
-    """
-    if size < 1024:
-        return f"{size} B"
-    for unit in ("KiB", "MiB"):
-        size /= 1024
-        if size < 1000:
-            return f"{size:.1f} {unit}"
-    return f"{size / 1024:.1f} GiB"
-
-
-def _add(text: graphviz.Digraph, part: Graph, prefix: str) -> None:
+def _add(text: graphviz.Digraph, part: Graph, prefix: str, show: Collection[str]) -> None:
     """Write the nodes and edges of part; with each op what it was given, in the order of its inputs, and each module as a frame."""
     nodes = {node.id: node for node in part.nodes}
     incoming: dict[str, list[Edge]] = {node.id: [] for node in part.nodes}
@@ -111,14 +132,20 @@ def _add(text: graphviz.Digraph, part: Graph, prefix: str) -> None:
     lines: dict[str | None, list[Callable[[graphviz.Digraph], None]]] = {}
 
     def write(node: GraphNode, name: str, scope: str | None, *details: str) -> None:
-        label, style = _label(node, *details), STYLES[node.kind]
+        label, style = _label(node, show, *details), STYLES[node.kind]
         width = "2" if node.id in part.outputs else None
         lines.setdefault(scope, []).append(lambda frame: frame.node(prefix + name, label, **style, penwidth=width))
 
     def draw_edge(source: str, edge: Edge, several: bool) -> Callable[[graphviz.Digraph], None]:
         label = _text(f" {edge.input} ") if several and edge.input else None
         weight = "100" if incoming[edge.source] else None               # the way through the ops is drawn straight
-        return lambda frame: frame.edge(prefix + source, prefix + edge.target, label, weight=weight)
+
+        def write_edge(frame: graphviz.Digraph) -> None:
+            frame.edge(prefix + source, prefix + edge.target, label, weight=weight)
+            if edge.back is not None:
+                frame.edge(prefix + edge.target, prefix + source, _text(f" dL/d{edge.input or 'input'} ", *_lines(edge.back)), **BACK)
+
+        return write_edge
 
     for node in part.nodes:
         scope = frames.around(node)
@@ -170,7 +197,7 @@ class _Frames:
             if own in self.drawn:
                 break
             outermost = self.scopes[own]
-        return [] if outermost is None else [f"in {_title(outermost)}"]
+        return [] if outermost is None else [f"in {_title(outermost)[0]}"]
 
     def write(self, text: graphviz.Digraph, lines: dict[str | None, list[Callable[[graphviz.Digraph], None]]], prefix: str) -> None:
         """Write the lines of each frame into it, and frames into those around them."""
@@ -179,17 +206,17 @@ class _Frames:
             for line in lines.get(own, ()):
                 line(frame)
             for child in self.children.get(own, ()):
-                attributes = {"label": _text(_title(self.scopes[child])), "color": "#BBBBBB", "style": "rounded", "fontsize": "10"}
+                attributes = {"label": _text(*_title(self.scopes[child])), "color": "#BBBBBB", "style": "rounded", "fontsize": "10"}
                 with frame.subgraph(name=f"cluster_{prefix}{child}", graph_attr=attributes) as inner:
                     fill(inner, child)
 
         fill(text, None)
 
 
-def _title(scope: Scope) -> str:
-    """A module in a few words."""
+def _title(scope: Scope) -> list[str]:
+    """A module in a few words, as lines."""
     times = f" x {scope.count}" if scope.count > 1 else ""
-    return _lines(f"{scope.path}: {scope.kind}{times}" if scope.path else f"{scope.kind}{times}")[0]
+    return _lines(f"{scope.path}: {scope.kind}{times}" if scope.path else f"{scope.kind}{times}")
 
 
 def _add_legend(text: graphviz.Digraph, graphs: list[Graph]) -> None:
@@ -209,19 +236,26 @@ def _prefix(i: int, graphs: list[Graph]) -> str:
     return f"g{i}_" if len(graphs) > 1 else ""
 
 
-def _label(node: GraphNode, *details: str) -> str:
-    """The text of a node: its name, the op and its settings, shape and dtype, and what it keeps."""
+def _label(node: GraphNode, show: Collection[str], *details: str) -> str:
+    """The text of a node: its name, the op and its settings, and what else is to be shown."""
     lines = _lines(node.name or "")
     if node.kind in ("op", "fused", "group", "failed") or not lines:
         lines += _lines(node.label.removesuffix("()"))
     if node.kind == "group" and node.ops > 1:
         lines.append(f"{node.ops:,} ops")
-    if node.shape is not None:
+    if "shape" in show and node.shape is not None:
         lines += _lines(f"{node.shape} {node.dtype}")
-    if node.kept_bytes is None:
-        lines.append("freed")
-    elif node.kept_bytes:
-        lines.append(f"keeps {in_units(node.kept_bytes)}")
+    if "value" in show and node.value is not None:
+        lines += _lines(f"= {node.value}")
+    if "grad" in show and node.grad is not None:
+        lines += _lines(f"grad {node.grad}")
+    if "rule" in show:
+        for name, rule in node.rules:
+            lines += _lines(f"dL/d{name} = {rule}")
+    if "kept" in show and node.kept_bytes != 0:
+        lines.append("freed" if node.kept_bytes is None else f"keeps {in_units(node.kept_bytes)}")
+    if "line" in show and node.line:
+        lines += _lines(os.path.basename(node.line))        # the way to the file is long
     return _text(*lines, *details)
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..engine.tensor import Tensor
-from .dot import dot, summary
-from .folding import DEPTH, LIMIT, folded
-from .graph import Graph, graph
+from .dot import SHOWN, dot, graphs_of, summary
+from .folding import DEPTH, LIMIT
+from .formats import as_json, as_mermaid
+from .graph import Graph
 from .layout import lay_out
 
-SUFFIXES = (".svg", ".png", ".pdf", ".dot")
+SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".json", ".mmd")
 LONGEST_TEXT = 20_000
 
 
@@ -34,7 +35,9 @@ class Drawing:
         return lay_out(self.source, "svg", self.time_limit).decode()
 
     def save(self, path: str | Path) -> Path:
-        """Write the picture to a file in the format that the suffix says: .svg, .png, .pdf, or .dot for the text. Returns the path.
+        """Write the picture to a file in the format that the suffix says. Returns the path.
+
+        .svg, .png and .pdf are pictures, .dot the text for Graphviz, .mmd that for Mermaid, and .json the data.
 
         Raises ValueError for another suffix, and otherwise what svg raises; then no file is written.
         """
@@ -42,7 +45,13 @@ class Drawing:
         suffix = path.suffix.lower()
         if suffix not in SUFFIXES:
             raise ValueError(f"save: {str(path)!r} ends in {suffix!r}; the suffix needs to be one of {', '.join(SUFFIXES)}")
-        path.write_bytes(self.source.encode() if suffix == ".dot" else lay_out(self.source, suffix[1:], self.time_limit))
+        if suffix in (".mmd", ".json"):
+            if len(self.graphs) > 1:
+                raise ValueError(f"save: {suffix} holds one graph, and {len(self.graphs)} are drawn")
+            content = (as_json if suffix == ".json" else as_mermaid)(self.graphs[0]).encode()
+        else:
+            content = self.source.encode() if suffix == ".dot" else lay_out(self.source, suffix[1:], self.time_limit)
+        path.write_bytes(content)
         return path
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -61,6 +70,9 @@ def draw(
     *outputs: Tensor | Sequence[Tensor] | Exception | Graph,
     titles: Sequence[str] = (),
     direction: str = "TB",
+    show: Collection[str] = SHOWN,
+    backward: bool = False,
+    unfold: bool | Sequence[str] = False,
     depth: int | None = DEPTH,
     limit: int | None = LIMIT,
     time_limit: float = 30.0,
@@ -68,7 +80,8 @@ def draw(
     """Draw the graph that outputs were computed by: a notebook shows the picture, and a script saves it.
 
     Parameters
-        outputs, titles, direction, depth, limit  as in dot: several graphs are drawn side by side, as in draw(fused_loss, composed_loss).
+        outputs, titles, direction, show, backward, unfold, depth, limit  as in dot: several graphs are drawn side by side, as in
+                    draw(fused_loss, composed_loss).
         time_limit  the seconds that Graphviz may take for the layout, in a process of its own.
     Raises what dot raises. Graphviz runs when the picture is wanted, and not before.
 
@@ -79,5 +92,5 @@ def draw(
     <Drawing: 2 ops, 8 B kept for backward>
     >>> drawing.save("graph.svg")           # doctest: +SKIP
     """
-    graphs = [output if isinstance(output, Graph) else folded(graph(output), depth, limit) for output in outputs]
-    return Drawing(dot(*graphs, titles=titles, direction=direction), graphs, time_limit)
+    graphs = graphs_of(outputs, show, backward, unfold, depth, limit)
+    return Drawing(dot(*graphs, titles=titles, direction=direction, show=show), graphs, time_limit)

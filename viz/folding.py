@@ -232,11 +232,13 @@ def _grouped(graph: Graph, group_of: dict[str, str], groups: dict[str, GraphNode
                 nodes.append(groups[own])
         elif node.id not in hidden:
             nodes.append(node if node.scope is None or node.scope in left else replace(node, scope=_outer(graph, node.scope, left)))
-    edges = {}
+    edges: dict[tuple[str, str, str], Edge] = {}
     for edge in graph.edges:
         source, target = group_of.get(edge.source, edge.source), group_of.get(edge.target, edge.target)
         if source != target and source not in hidden:
-            edges[source, target, "" if target in groups else edge.input] = Edge(source, target, "" if target in groups else edge.input)
+            name = "" if target in groups else edge.input
+            whole = (source, target, name) not in edges         # of several paths into a group none is the whole gradient
+            edges[source, target, name] = Edge(source, target, name, edge.back if whole else None)
     outputs = tuple(dict.fromkeys(group_of.get(own, own) for own in graph.outputs))
     return Graph(tuple(nodes), tuple(edges.values()), outputs, tuple(scope for scope in graph.scopes if scope.id in left), graph.note)
 

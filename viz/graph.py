@@ -13,6 +13,9 @@ from ..engine.node import Node, ancestors, memory_of
 from ..engine.op import Fused, Op
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, GraphError
+from .rules import rules
+from .twins import Twin, twin_of
+from .values import in_units, said
 
 KINDS = {
     "parameter": "a leaf that gathers its gradient in .grad",
@@ -52,8 +55,11 @@ class GraphNode:
                 what a rule keeps.
     kept        a Kept for each array that this node keeps for the backward pass. None if a backward pass has freed them.
     scope       the id of the innermost Scope that the node lies in, or None. A leaf lies in none: it is drawn where it is used.
-    line        the line of the user's code that recorded it, where that was noted: under detect_anomaly.
+    line        the line of the user's code that recorded it, where that was noted: inside noted() or detect_anomaly().
     ops         how many recorded ops it stands for.
+    rules       of an op, for each input that has a gradient its rule: (("a", "g * b"), ...).
+    value       what came out, in a few characters; None if it is not known, or was not asked for.
+    grad        what is in .grad of a leaf, in a few characters; None if it was not asked for.
     """
 
     id: str
@@ -66,6 +72,9 @@ class GraphNode:
     scope: str | None = None
     line: str | None = None
     ops: int = 0
+    rules: tuple[tuple[str, str], ...] = ()
+    value: str | None = None
+    grad: str | None = None
 
     @property
     def kept_bytes(self) -> int | None:
@@ -93,11 +102,15 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A value that goes into an op: the ids of both, and what the op calls it."""
+    """A value that goes into an op: the ids of both, and what the op calls it.
+
+    back  what goes back along it, dL/d(input) with broadcasting undone, in a few characters; None if it was not asked for.
+    """
 
     source: str
     target: str
     input: str
+    back: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +135,15 @@ class Graph:
         return sum(node.kept_bytes or 0 for node in self.nodes)
 
 
-def graph(outputs: Tensor | Sequence[Tensor] | Exception) -> Graph:
+def graph(outputs: Tensor | Sequence[Tensor] | Exception, *, values: bool = False, unfold: bool | Sequence[str] = False) -> Graph:
     """The graph that outputs were computed by, as data.
 
     Parameters
         outputs  a tensor, or several; their graphs may share nodes. Or the error of an op: then the graph of its operands, with
                  that op, which gave nothing, as the output.
+        values   whether nodes say what came out of them, as far as that is kept for the backward pass or was noted, and leaves
+                 what is in .grad.
+        unfold   True to open every fused op into its composed twin, as a scope of its own, or the names of those to open.
     Raises GraphError if nothing was recorded for an output, DTypeError if one is no Tensor, and ValueError without any, or for an
     error that no op raised.
 
@@ -138,8 +154,8 @@ def graph(outputs: Tensor | Sequence[Tensor] | Exception) -> Graph:
     >>> found = tg.viz.graph((w * 3.0).sum())
     >>> [node.label for node in found.nodes]
     ['parameter', '3.0', 'Multiply()', 'Sum(axis=(0,), keepdims=False)']
-    >>> found.edges[0]
-    Edge(source='n0', target='n1', input='a')
+    >>> found.edges[0].source, found.edges[0].target, found.edges[0].input
+    ('n0', 'n1', 'a')
     >>> found.op_count
     2
     >>> try:
@@ -149,50 +165,109 @@ def graph(outputs: Tensor | Sequence[Tensor] | Exception) -> Graph:
     ['parameter', 'op', 'input', 'failed']
     """
     if isinstance(outputs, Exception):
-        return _graph_of_error(outputs)
+        return _graph_of_error(outputs, values, unfold)
     roots = [root_of(output) for output in ([outputs] if isinstance(outputs, Tensor) else outputs)]
     if not roots:
         raise ValueError("viz.graph: there is no output; give it a tensor, for example the loss")
-    reading = _Reading(roots)
-    return Graph(tuple(reading.nodes), tuple(reading.edges), tuple(reading.ids[root] for root in roots), tuple(reading.scopes))
+    reading = _Reading(roots, values, unfold)
+    return reading.graph(tuple(reading.ids[root] for root in roots))
 
 
-def _graph_of_error(error: Any) -> Graph:
+def _graph_of_error(error: Any, values: bool, unfold: bool | Sequence[str]) -> Graph:
     op, operands = getattr(error, "op", None), getattr(error, "operands", ())
     if op is None:
         raise ValueError(f"viz.graph: {type(error).__name__} is the error of no op, so there is no graph to it; give it a tensor")
     nodes = [operand if isinstance(operand, Node) else getattr(operand, "node", None) for operand in operands]
-    reading = _Reading([node for node in nodes if node is not None])
+    reading = _Reading([node for node in nodes if node is not None], values, unfold)
     own = f"n{len(reading.ids)}"
     for i, (operand, node) in enumerate(zip(operands, nodes)):
         if operand is not None:
             value = operand._data if isinstance(operand, Tensor) else operand
             reading.add_operand(own, op, i, value if node is None else node)
     reading.nodes.append(GraphNode(own, "failed", repr(op), None, None, None))
-    return Graph(tuple(reading.nodes), tuple(reading.edges), (own,), tuple(reading.scopes))
+    return reading.graph((own,))
 
 
 class _Reading:
     """The graph of roots, read from the oldest node to the newest."""
 
-    def __init__(self, roots: list[Node]) -> None:
+    def __init__(self, roots: list[Node], values: bool, unfold: bool | Sequence[str]) -> None:
         self.nodes: list[GraphNode] = []
         self.edges: list[Edge] = []
         self.ids: dict[Node, str] = {}
         self.scopes: list[Scope] = []
-        counted: set[int] = set()
+        self.values = values
+        self.unfold = unfold
+        self.opened: list[str] = []
+        self.counted: set[int] = set()      # the memory that an older node keeps
         nodes = ancestors(roots)[::-1]
         scopes = self._scopes_of(nodes)
+        known = _known(nodes) if values else {}
         for node in nodes:
-            self.ids[node] = own = f"n{len(self.ids)}"
-            if node.op is None:
-                self.nodes.append(GraphNode(own, "parameter", "parameter", node.name, node.shape, node.dtype.name))
-                continue
-            for i, operand in _operands(node):
-                self.add_operand(own, node.op, i, operand)
-            kind = "fused" if isinstance(node.op, Fused) else "op"
-            kept = _kept(node, counted)
-            self.nodes.append(GraphNode(own, kind, repr(node.op), node.name, node.shape, node.dtype.name, kept, scopes.get(node), node.line, 1))
+            own = f"n{len(self.ids)}"
+            twin = self._twin_to_open(node)
+            if twin is not None:
+                self._add_opened(node, own, scopes.get(node), twin)
+            else:
+                self._add(node, own, scopes.get(node), known)
+            self.ids[node] = own
+
+    def graph(self, outputs: tuple[str, ...]) -> Graph:
+        """What was read."""
+        note = f"{' and '.join(dict.fromkeys(self.opened))} opened into the composed twin" if self.opened else ""
+        return Graph(tuple(self.nodes), tuple(self.edges), outputs, tuple(self.scopes), note)
+
+    def _add(self, node: Node, own: str, scope: str | None, known: dict[Node, Any]) -> None:
+        value = said(known[node]) if node in known else None
+        if node.op is None:
+            grad = None if not self.values else "not computed yet" if node.grad is None else said(node.grad._data)
+            self.nodes.append(GraphNode(own, "parameter", "parameter", node.name, node.shape, node.dtype.name, value=value, grad=grad))
+            return
+        for i, operand in _operands(node):
+            self.add_operand(own, node.op, i, operand)
+        self.nodes.append(
+            GraphNode(
+                own,
+                "fused" if isinstance(node.op, Fused) else "op",
+                repr(node.op),
+                node.name,
+                node.shape,
+                node.dtype.name,
+                _kept(node, self.counted),
+                scope,
+                node.line,
+                1,
+                tuple(rules(node.op).items()),
+                value,
+            )
+        )
+
+    def _twin_to_open(self, node: Node) -> Twin | None:
+        op = node.op
+        if not isinstance(op, Fused) or not (self.unfold is True or (self.unfold and type(op).__name__ in self.unfold)):
+            return None
+        return twin_of(node)
+
+    def _add_opened(self, node: Node, own: str, scope: str | None, twin: Twin) -> None:
+        """The twin of a fused node in its place, as a scope; its end has the id of the node, so that what comes later finds it."""
+        self.opened.append(type(node.op).__name__)
+        fused = sum(kept.bytes for kept in _kept(node, set(self.counted)) or ())
+        frame = f"s{len(self.scopes)}"
+        inner = [part for part in ancestors([twin.out])[::-1] if part not in twin.aliases]
+        composed = sum(kept.bytes for part in inner for kept in _kept(part, set(self.counted)) or ())
+        numbers = f"1 op that keeps {in_units(fused)}, opened: {len(inner)} ops that keep {in_units(composed)}"
+        self.scopes.append(Scope(frame, "", f"{type(node.op).__name__}, {numbers}", scope))
+        for alias, parent in twin.aliases.items():
+            self.ids[alias] = self.ids[parent]
+        known = _known(inner) if self.values else {}
+        for i, part in enumerate(inner):
+            last = part is twin.out
+            if last and node.name:
+                part.name = node.name
+            self._add(part, own if last else f"{own}/{i}", frame, known)
+            self.ids[part] = own if last else f"{own}/{i}"
+        for part in (*twin.aliases, *inner):
+            del self.ids[part]              # ids counts the nodes of the graph itself
 
     def add_operand(self, own: str, op: Op, i: int, operand: Any) -> None:
         """An edge from input i of op, the node own, and a node for an operand that has none in the engine."""
@@ -256,6 +331,18 @@ def _operands(node: Node) -> Iterator[tuple[int, Any]]:
         operand = kept.get(node.op.input_name(i), _UNKNOWN) if parent is None else parent
         if operand is not None:     # an optional input that was left out
             yield i, operand
+
+
+def _known(nodes: list[Node]) -> dict[Node, Any]:
+    """The values of nodes that are kept somewhere, or were noted."""
+    found: dict[Node, Any] = {}
+    for node in nodes:
+        if node.op is not None and node.kept is not None:
+            for name, value in node.op.used_values(node, node.parents, record=False):
+                owner = node.op.parent_called(name, node)
+                if owner is not None and isinstance(value, np.ndarray | np.generic):
+                    found[owner] = value
+    return found | {node: node.value for node in nodes if node.value is not None}
 
 
 def _without_gradient(own: str, op: Op, i: int, value: Any) -> GraphNode:

@@ -7,6 +7,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable
+from functools import cache
 
 from ..engine.op import Op
 
@@ -14,11 +15,11 @@ _SECTION = re.compile(r"(Shapes|Gradient|Keeps|Source)\s{2,}(.*)")
 _RULE = re.compile(r"dL/d\*?(\w+)(?:\[[^\]]*\])?\s*= (.*)")
 
 
-def sections(op: Op) -> dict[str, list[str]]:
+def sections(kind: type[Op]) -> dict[str, list[str]]:
     """The parts of an op's docstring: "Shapes", "Gradient", "Keeps" and "Source", those that are there, as lines; the rest is ""."""
     found: dict[str, list[str]] = {"": []}
     current = ""
-    for line in (inspect.getdoc(type(op)) or "").splitlines() if "__doc__" in vars(type(op)) else []:
+    for line in inspect.cleandoc(vars(kind).get("__doc__") or "").splitlines():
         begins = _SECTION.match(line)
         if begins:
             current = begins[1]
@@ -33,7 +34,7 @@ def sections(op: Op) -> dict[str, list[str]]:
 
 def formula(op: Op) -> str:
     """What comes out, as a formula: "out = a * b"; of an op whose docstring has none, the end of its forward."""
-    return next((line for line in sections(op)[""] if line.startswith("out")), None) or f"out = {_returned(op.forward)}"
+    return next((line for line in sections(type(op))[""] if line.startswith("out")), None) or f"out = {_returned(op.forward)}"
 
 
 def rules(op: Op) -> dict[str, str]:
@@ -44,16 +45,21 @@ def rules(op: Op) -> dict[str, str]:
     >>> rules((w * 3.0).op)
     {'a': 'g * b', 'b': 'g * a'}
     """
+    return dict(_rules(type(op)))
+
+
+@cache
+def _rules(kind: type[Op]) -> dict[str, str]:
     said: dict[str, str] = {}
-    for line in sections(op).get("Gradient", []):
+    for line in sections(kind).get("Gradient", []):
         begins = _RULE.match(line)
         if begins and begins[1] not in said:
             said[begins[1]] = begins[2].rstrip(".,")
-    wanted = [name for name in op.inputs if name not in op.constants]
-    if op.joint:
-        whole = _returned(op.backward) if not said else ""      # type: ignore[attr-defined]
+    wanted = [name for name in kind.inputs if name not in kind.constants]
+    if kind.joint:
+        whole = _returned(kind.backward) if not said else ""        # type: ignore[attr-defined]
         return {name: said.get(name, f"by backward: {whole}" if whole else "by backward") for name in wanted}
-    return {name: said.get(name) or _returned(getattr(op, f"grad_{name}")) for name in wanted}
+    return {name: said.get(name) or _returned(getattr(kind, f"grad_{name}")) for name in wanted}
 
 
 def _returned(function: Callable) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from ..engine.node import Node, ancestors
 from ..engine.op import Fused
 from ..engine.tensor import Tensor, read_only
 from ..engine.watching import Watcher
-from ..errors import ShapeError
-from .graph import root_of
+from ..errors import GraphError, ShapeError
+from .graph import Graph, root_of
 from .rules import rules
+from .values import size
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,16 @@ def steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
             )
         kind = "parameter" if node.op is None else "fused" if isinstance(node.op, Fused) else "op"
         yield Step(number, ids[node], "parameter" if node.op is None else repr(node.op), node.name, kind, _seen(g), tuple(shares))
+
+
+def with_gradients(graph: Graph, loss: Tensor, gradient: Any = None) -> Graph:
+    """The graph of loss, with what goes back along each edge; where a backward pass has freed the graph, that is not computed yet."""
+    try:
+        back = {(share.parent, step.id, share.input): size(share.gradient) for step in steps(loss, gradient) for share in step.shares}
+    except GraphError:
+        ids = {node.id for node in graph.nodes if node.kind == "parameter" or node.ops}
+        back = {(edge.source, edge.target, edge.input): "not computed yet" for edge in graph.edges if edge.source in ids}
+    return replace(graph, edges=tuple(replace(edge, back=back.get((edge.source, edge.target, edge.input))) for edge in graph.edges))
 
 
 class _Visits(Watcher):

@@ -13,10 +13,10 @@ from ..engine.node import Node, ancestors
 from ..engine.op import Fused
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, GraphError
-from .dot import in_units
 from .graph import Graph, graph
 from .rules import formula, rules, sections
 from .steps import steps
+from .values import in_units
 
 
 def explain(tensor: Tensor) -> str:
@@ -62,7 +62,7 @@ def explain(tensor: Tensor) -> str:
         lines.append(f"keeps {', '.join(f'{k.name} of shape {k.shape}' for k in kept)} for the backward pass: {in_units(sum(k.bytes for k in kept))}")
     else:
         lines.append("keeps no array.")
-    if source := " ".join(sections(op).get("Source", [])).strip():
+    if source := " ".join(sections(type(op)).get("Source", [])).strip():
         lines.append(f"Source: {source}")
     if node.line:
         lines.append(f"Recorded at {node.line}.")

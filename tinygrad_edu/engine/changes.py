@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import weakref
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +16,6 @@ from numpy.lib.array_utils import byte_bounds
 
 from .node import clock
 
-PACKAGE = str(Path(__file__).resolve().parents[1])
 MOST_RANGES = 64
 
 
@@ -99,13 +97,21 @@ def owner_of(array: np.ndarray) -> Any:
 
 
 def users_line() -> str:
-    """The line of the user's code that is running: the nearest frame outside the library."""
+    """The line of the user's code that is running: the nearest frame outside the library. Its examples are user's code, too."""
     frame = sys._getframe(1)
     outside = frame
-    while outside is not None and outside.f_code.co_filename.startswith(PACKAGE):
+    while outside is not None and _is_ours(outside.f_globals.get("__name__", "")):
         outside = outside.f_back        # type: ignore[assignment]
     frame = outside or frame
     return f"{frame.f_code.co_filename}, line {frame.f_lineno}, in {frame.f_code.co_name}"
+
+
+def _is_ours(module: str) -> bool:
+    return module.startswith(_PACKAGE) and not module.startswith(_EXAMPLES)
+
+
+_PACKAGE = __name__.removesuffix("engine.changes")
+_EXAMPLES = f"{_PACKAGE}examples."
 
 
 def _forget(key: int):

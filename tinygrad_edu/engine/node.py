@@ -59,7 +59,9 @@ class Node:
     scope: Scope | None = None
     """Of an output of a module: which module, and since when."""
     line: str | None = None
-    """The line of the user's code that recorded this, under detect_anomaly."""
+    """The line of the user's code that recorded this, where a watcher noted it."""
+    value: Any = None
+    """What came out, where a watcher noted it."""
     checksums: dict[int, int] | None = None
     """Under detect_anomaly, for each array that is kept, by its identity."""
 
