@@ -9,17 +9,23 @@ from typing import Any
 
 import numpy as np
 
+from ..fused.attention import ScaledDotProductAttention
 from ..fused.batch_norm import BatchNorm, BatchNormEvaluation
 from ..fused.binary_cross_entropy import BinaryCrossEntropyWithLogits
 from ..fused.cross_entropy import CrossEntropy
 from ..fused.dropout import Dropout
+from ..fused.embedding import Embedding
 from ..fused.gelu import GELU, TanhGELU
+from ..fused.gru import GRU
 from ..fused.layer_norm import LayerNorm
 from ..fused.linear import Linear
 from ..fused.log_softmax import LogSoftmax
 from ..fused.logsumexp import LogSumExp
+from ..fused.lstm import LSTM
 from ..fused.mse import MSE
+from ..fused.pooling import AveragePool, AveragePoolAdjoint, MaxPool
 from ..fused.rms_norm import RMSNorm
+from ..fused.rnn import RNN
 from ..fused.sigmoid import Sigmoid
 from ..fused.silu import SiLU
 from ..fused.softmax import Softmax
@@ -189,3 +195,74 @@ def dropout(rng, *shape):
 @problem("batch, feature, ...", 128, 64)
 def linear(rng, *shape):
     return Linear(), rng.normal(size=shape), rng.normal(size=(32, shape[-1])), rng.normal(size=32)
+
+
+@problem("place, feature", 128, 32)
+def embedding(rng, *shape):
+    return Embedding(), rng.integers(0, 20, shape[:1]), rng.normal(size=(20, shape[1]))
+
+
+# Windows
+
+
+@problem("batch, channel, place, ...", 4, 3, 12, 12)
+def max_pool(rng, *shape):
+    levels = sum(2**axis * (places % 2) for axis, places in enumerate(np.indices(shape)[2:]))       # no two of a window are near
+    return MaxPool(*_windows(shape)), levels * rng.choice([-1, 1], shape[:1]).reshape(-1, *(1 for _ in shape[1:])) + rng.uniform(-0.2, 0.2, shape)
+
+
+@problem("batch, channel, place, ...", 4, 3, 12, 12)
+def average_pool(rng, *shape):
+    return AveragePool(*_windows(shape)), rng.normal(size=shape)
+
+
+@problem("batch, channel, window, ...", 4, 3, 6, 6)
+def average_pool_adjoint(rng, *shape):
+    sizes = tuple(2 * size for size in shape[2:])
+    return AveragePoolAdjoint(*_windows(shape), sizes=sizes), rng.normal(size=shape)
+
+
+def _windows(shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """kernel_size, stride, padding and dilation of windows of two places along each axis behind the channel's."""
+    axes = len(shape) - 2
+    if min(shape[2:]) < 2:
+        raise ValueError("a window has two places along each axis, and that is more than there are")
+    return (2,) * axes, (2,) * axes, (0,) * axes, (1,) * axes
+
+
+# Attention, and layers that go over a sequence
+
+
+@problem("batch, head, place, feature", 2, 4, 24, 16)
+def attention(rng, *shape):
+    return ScaledDotProductAttention(shape[-1] ** -0.5), *rng.normal(size=(3, *shape)), None, None
+
+
+@problem("batch, head, place, feature", 2, 4, 24, 16)
+def causal_attention(rng, *shape):
+    return ScaledDotProductAttention(shape[-1] ** -0.5, causal=True), *rng.normal(size=(3, *shape)), None, None
+
+
+@problem("step, batch, feature", 12, 4, 8)
+def gru(rng, *shape):
+    return GRU(), rng.normal(size=shape), rng.normal(size=(shape[1], HIDDEN)), *_gates(rng, 3, shape[2])
+
+
+@problem("step, batch, feature", 12, 4, 8)
+def lstm(rng, *shape):
+    return LSTM(), rng.normal(size=shape), *rng.normal(size=(2, shape[1], HIDDEN)), *_gates(rng, 4, shape[2])
+
+
+@problem("step, batch, feature", 12, 4, 8)
+def rnn(rng, *shape):
+    return RNN("tanh"), rng.normal(size=shape), rng.normal(size=(shape[1], HIDDEN)), *_gates(rng, 1, shape[2])
+
+
+HIDDEN = 6
+"""How large the state of a recurrent layer is."""
+
+
+def _gates(rng: np.random.Generator, gates: int, features: int) -> list[np.ndarray]:
+    """Weights and biases of the input and of the state, for so many gates; as PyTorch draws them."""
+    shapes = (gates * HIDDEN, features), (gates * HIDDEN, HIDDEN), (gates * HIDDEN,), (gates * HIDDEN,)
+    return [rng.uniform(-(HIDDEN**-0.5), HIDDEN**-0.5, shape) for shape in shapes]

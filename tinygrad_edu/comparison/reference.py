@@ -60,6 +60,8 @@ def work(twin: Form) -> int:
     root = twin.forward(twin.leaves()).node
     total = 0
     for node in ancestors([] if root is None else [root]):
+        if node.is_leaf:
+            continue
         size = math.prod(node.shape)
         operands = [parent.shape for parent in node.parents if parent is not None]
         if type(node.op).__name__ == "MatMul":
@@ -94,11 +96,21 @@ class _Precise(np.ndarray):
     """An array of mpmath's numbers. What NumPy computes with it is one as well, also where it put a Python number: np.minimum(x, 0)."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if ufunc in _TESTS:
+            return _TESTS[ufunc](*inputs)
         return _precise(getattr(ufunc, method)(*[x.view(np.ndarray) if isinstance(x, _Precise) else x for x in inputs], **kwargs))
 
     def __array_function__(self, *arguments: Any) -> Any:
         result = super().__array_function__(*arguments)
         return _precise(result) if isinstance(result, np.ndarray) else result
+
+
+_TESTS: dict[np.ufunc, Callable[[Any], Any]] = {
+    np.isnan: lambda x: (x != x).astype(bool),
+    np.isinf: lambda x: (np.abs(x) == np.inf).astype(bool),
+    np.isfinite: lambda x: (np.abs(x) < np.inf).astype(bool),
+}
+"""What NumPy does not ask an object."""
 
 
 def _precise(array: Any) -> np.ndarray:
@@ -107,7 +119,8 @@ def _precise(array: Any) -> np.ndarray:
     if array.dtype.kind not in "fO":
         return array
     number = _mpmath_number()
-    return np.array([number(x) for x in array.ravel().tolist()], object).reshape(array.shape).view(_Precise)
+    numbers = [number("nan" if x is None else x) for x in array.ravel().tolist()]       # None is in an array that is not filled yet
+    return np.array(numbers, object).reshape(array.shape).view(_Precise)
 
 
 @cache

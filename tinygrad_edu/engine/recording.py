@@ -238,7 +238,7 @@ def as_operand(op: Op, x: Any, other: Any = None) -> Any:
         # NumPy converts a Python number at each call; in a cached array it is converted once. NumPy scalars take it as it is.
         return _number(x, dtype) if dtype.kind == "f" and x and type(getattr(other, "_data", other)) is np.ndarray else x
     if isinstance(x, (np.ndarray, np.generic)):
-        if x.dtype.kind not in "biufc":
+        if x.dtype.kind not in "biufc" and x.dtype != getattr(other, "dtype", None):      # numbers of mpmath are objects
             raise DTypeError(f"{op!r}: an operand has dtype {x.dtype}; it needs to be an array of numbers")
         return x if kind is np.ndarray or isinstance(x, np.generic) else np.asarray(x)
     if isinstance(x, (bool, complex)):

@@ -133,7 +133,7 @@ class Tensor:
     @property
     def data(self) -> np.ndarray:
         """The array itself, not a copy. Writing to it is not recorded, and not noticed: use the in-place operators."""
-        if type(self._data) is not np.ndarray:
+        if not isinstance(self._data, np.ndarray):
             self._data = np.asarray(self._data)     # from here on writes to it must reach this tensor
         return self._data
 
