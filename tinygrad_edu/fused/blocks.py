@@ -6,7 +6,9 @@ writing memory; a block stays in the processor's cache from the first pass to th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -38,3 +40,54 @@ def flat_blocks(*arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
     """
     flat = [array.reshape(-1) for array in arrays]
     return (tuple([array[piece] for array in flat]) for piece in blocks(flat[0].size, flat[0].itemsize))
+
+
+def filled(kernel: Callable[..., Any], *arrays: Any, scratch: int = 0) -> np.ndarray:
+    """A new array that kernel(out, *arrays, *scratch) fills, element by element; it is called for one piece after the other.
+
+    Arrays broadcast to the shape of the first, which is that of the result; its dtype is floating, also for integers. Scratch is that
+    many arrays more, as long as a piece, for what the kernel computes on the way.
+
+    >>> def squared_distance(out, a, b):
+    ...     np.subtract(a, b, out=out)
+    ...     out *= out
+    >>> filled(squared_distance, np.array([3, 5]), np.array([1, 1]))
+    array([ 4., 16.])
+    """
+    out = np.empty(arrays[0].shape, np.result_type(np.float16, *arrays))
+    flat = out.reshape(-1)
+    for block, pieces in _pieces(out.shape, out.dtype, arrays, scratch):
+        kernel(flat[block], *pieces)
+    return out
+
+
+def total(kernel: Callable[..., Any], *arrays: Any, scratch: int = 0) -> Any:
+    """The sum of what kernel(*arrays, *scratch) returns for each piece.
+
+    >>> total(np.dot, np.array([1.0, 2.0]), np.array([3.0, 4.0])).item()
+    11.0
+    """
+    dtype = np.result_type(np.float16, *arrays)
+    sums = [kernel(*pieces) for _, pieces in _pieces(arrays[0].shape, dtype, arrays, scratch)]
+    return np.add.reduce(np.array(sums, dtype))
+
+
+def _pieces(
+    shape: tuple[int, ...], dtype: np.dtype, arrays: tuple[Any, ...], scratch: int
+) -> Iterator[tuple[slice, list[np.ndarray]]]:
+    """Which piece it is, and the piece of each array and of each scratch. A number goes with every piece."""
+    size = math.prod(shape)
+    flat = [_flat(array, shape) for array in arrays]
+    spare = [np.empty(min(size, BLOCK_BYTES // dtype.itemsize), dtype) for _ in range(scratch)]
+    for block in blocks(size, dtype.itemsize):
+        length = block.stop - block.start
+        yield block, [array[block] if array.ndim else array for array in flat] + [array[:length] for array in spare]
+
+
+def _flat(array: Any, shape: tuple[int, ...]) -> Any:
+    """An array, broadcast to shape, as one row: a view of what lies in memory without gaps."""
+    if array.shape != shape:
+        if not array.ndim:
+            return array
+        array = np.broadcast_to(array, shape)
+    return array.reshape(-1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine.op import Fused
+from ..engine.tensor import Tensor
+from .blocks import filled
 
 
 class Dropout(Fused):
@@ -13,7 +15,7 @@ class Dropout(Fused):
     out = x * scale where mask, else 0    scale = 1 / (1 - p)
 
     Shapes    x, mask (bools) and out have one shape.
-    Gradient  dL/dx = g * scale where mask, else 0
+    Gradient  dL/dx = g * scale where mask, else 0: dropout of g
     Keeps     mask, one byte an element. It is drawn outside, by F.dropout, so that this is a function.
     Source    Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from overfitting; in the inverted form.
     """
@@ -22,10 +24,17 @@ class Dropout(Fused):
     constants = ("mask",)
 
     def forward(self, x, mask):
-        return np.where(mask, x * self.scale, 0)
+        def kernel(out, x, mask):
+            np.multiply(x, self.scale, out=out)
+            bits = out.view(f"i{out.itemsize}")
+            bits &= -mask.view(np.int8)         # all bits or none: a product with 0 would leave NaN of NaN and infinities
+
+        if x.dtype.char not in "efd":           # with other bits
+            return np.where(mask, x * self.scale, 0)
+        return filled(kernel, x, mask)
 
     def grad_x(self, g, mask):
-        return np.where(mask, g * self.scale, 0)
+        return self(g, mask) if isinstance(g, Tensor) else self.forward(g, mask)
 
     def composed(self, x, mask):
         return np.where(mask, x, 0) * self.scale

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..engine.op import Fused
 from ..ops.special import complementary_error_function, erfc
+from .blocks import filled
 
 
 class GELU(Fused):
@@ -50,29 +51,39 @@ class TanhGELU(Fused):
     """
 
     def forward(self, x):
-        out = self._tanh(x)
-        out += 1
-        out *= 0.5 * x
-        return out
+        def kernel(out, x):
+            _tanh(out, x)
+            out += 1
+            out *= x
+            out *= 0.5
+
+        return filled(kernel, x)
 
     def backward(self, g, x):
-        t = self._tanh(x)
-        grad = x * x
-        grad *= 3 * 0.044715 * math.sqrt(2 / math.pi)
-        grad += math.sqrt(2 / math.pi)
-        grad *= x
-        grad *= 1 - t * t
-        grad += t
-        grad += 1
-        grad *= 0.5 * g
-        return (grad,)
+        def kernel(grad, x, g, slope, rest):
+            np.multiply(x, x, out=slope)
+            _tanh(grad, x)
+            slope *= 3 * 0.044715 * math.sqrt(2 / math.pi)
+            slope += math.sqrt(2 / math.pi)
+            slope *= x
+            np.subtract(1, grad, out=rest)
+            slope *= rest
+            slope += 1
+            grad += 1
+            grad *= slope                       # (1 + t) * (1 + (1 - t) * slope)
+            grad *= g
+            grad *= 0.5
 
-    def _tanh(self, x):
-        t = x * x                   # products: x**3 is many times slower
-        t *= 0.044715 * math.sqrt(2 / math.pi)
-        t += math.sqrt(2 / math.pi)
-        t *= x
-        return np.tanh(t)
+        return (filled(kernel, x, g, scratch=2),)
 
     def composed(self, x):
         return 0.5 * x * (1 + np.tanh(x * (math.sqrt(2 / math.pi) + 0.044715 * math.sqrt(2 / math.pi) * (x * x))))
+
+
+def _tanh(out, x):
+    """Write t into out."""
+    np.multiply(x, x, out=out)                  # products: x**3 is many times slower
+    out *= 0.044715 * math.sqrt(2 / math.pi)
+    out += math.sqrt(2 / math.pi)
+    out *= x
+    np.tanh(out, out=out)

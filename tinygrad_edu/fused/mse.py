@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine.op import Fused
+from .blocks import filled, total
 
 
 class MSE(Fused):
@@ -22,17 +23,24 @@ class MSE(Fused):
     reduction: str = "mean"
 
     def forward(self, x, target):
-        squares = x - target
-        squares *= squares
-        return self._reduced(squares)
+        if self.reduction == "none":
+            return np.square(x - target)
+
+        def kernel(x, target, difference):
+            np.subtract(x, target, out=difference)
+            return difference.dot(difference)
+
+        squares = total(kernel, x, target, scratch=1)
+        return squares / x.size if self.reduction == "mean" else squares
 
     def backward(self, g, x, target, needs):
-        grad = x - target
-        grad *= 2 * g / x.size if self.reduction == "mean" else 2 * g
+        def kernel(grad, x, target, share):
+            np.subtract(x, target, out=grad)
+            grad *= share
+
+        grad = filled(kernel, x, target, 2 * g / x.size if self.reduction == "mean" else 2 * g)
         return grad, -grad if needs[1] else None
 
     def composed(self, x, target):
-        return self._reduced(np.square(x - target))
-
-    def _reduced(self, squares):
+        squares = np.square(x - target)
         return squares if self.reduction == "none" else np.mean(squares) if self.reduction == "mean" else np.sum(squares)

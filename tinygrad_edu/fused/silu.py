@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..engine.op import Fused
-from .sigmoid import Sigmoid
+from .blocks import filled
+from .sigmoid import Sigmoid, logistic
 
 
 class SiLU(Fused):
@@ -18,11 +21,23 @@ class SiLU(Fused):
     """
 
     def forward(self, x):
-        return self.composed(x)
+        def kernel(out, x):
+            logistic(out, x)
+            out *= x
 
-    def grad_x(self, g, x):
-        s = Sigmoid().composed(x)
-        return g * (s * (1 + x * (1 - s)))
+        return filled(kernel, x)
+
+    def backward(self, g, x):
+        def kernel(grad, x, g, rest):
+            s = grad
+            logistic(s, x)
+            np.subtract(1, s, out=rest)
+            rest *= x
+            rest += 1
+            grad *= rest
+            grad *= g
+
+        return (filled(kernel, x, g, scratch=1),)
 
     def composed(self, x):
         return x * Sigmoid().composed(x)
