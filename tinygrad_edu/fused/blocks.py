@@ -42,6 +42,32 @@ def flat_blocks(*arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
     return (tuple([array[piece] for array in flat]) for piece in blocks(flat[0].size, flat[0].itemsize))
 
 
+def row_blocks(axis: int, *arrays: np.ndarray) -> Iterator[list[np.ndarray]]:
+    """Pieces of arrays of one shape in which the lines along axis are rows: the last axis of a piece is that axis.
+
+    An array may have size 1 there, such as one of sums. Pieces of arrays that lie in memory without gaps, as new ones do, are views.
+
+    >>> x, sums = np.arange(6.0).reshape(2, 3), np.empty((1, 3))
+    >>> for rows, sums_of_rows in row_blocks(0, x, sums):
+    ...     np.sum(rows, axis=-1, keepdims=True, out=sums_of_rows)
+    >>> sums
+    array([[3., 5., 7.]])
+    """
+    before, length, after = arrays[0].shape[:axis], arrays[0].shape[axis], arrays[0].shape[axis:][1:]
+    outer, inner = math.prod(before), math.prod(after)
+    lines = [array.reshape(outer, array.shape[axis], inner).swapaxes(1, 2) for array in arrays]
+    if inner == 1:
+        lines = [array[:, 0] for array in lines]
+    return ([array[piece] for array in lines] for piece in blocks(outer, length * inner * arrays[0].itemsize))
+
+
+def row_sums(a: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+    """The sum of each row of a, or of a * b, as a column."""
+    if a.strides[-1] != a.itemsize:
+        return np.sum(a if b is None else a * b, axis=-1, keepdims=True)
+    return np.vecdot(a, np.ones(a.shape[-1], a.dtype) if b is None else b)[..., None]
+
+
 def filled(kernel: Callable[..., Any], *arrays: Any, scratch: int = 0) -> np.ndarray:
     """A new array that kernel(out, *arrays, *scratch) fills, element by element; it is called for one piece after the other.
 

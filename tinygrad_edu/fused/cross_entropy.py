@@ -6,6 +6,7 @@ import numpy as np
 
 from ..engine.op import Fused
 from ..engine.tensor import wrap
+from .blocks import blocks, row_sums
 from .log_softmax import LogSoftmax
 
 
@@ -31,19 +32,35 @@ class CrossEntropy(Fused):
     constants = ("target", "weight")
 
     def forward(self, logits, target, weight):
-        largest = np.max(logits, axis=1, keepdims=True)
-        logsumexp = largest + np.log(np.sum(np.exp(logits - largest), axis=1, keepdims=True))
-        share = self.shares(logits, target, weight)
-        # A class without a share may have the logit -inf, and 0 * inf is NaN.
-        losses = np.sum(np.multiply(share, logsumexp - logits, where=share != 0, out=np.zeros_like(share)), axis=1)
-        return (losses if self.reduction == "none" else np.sum(losses)), {"logsumexp": logsumexp}
+        label, own, spread = self._parts(logits, target, weight)
+        losses, logsumexp = np.empty(label.shape, logits.dtype), np.empty(label.shape, logits.dtype)
+        for rows in blocks(len(logits), logits[:1].nbytes):
+            by_class = _by_class(logits[rows])
+            largest = np.max(by_class, axis=0)
+            shifted = by_class - largest
+            of_label = shifted[label[rows], np.arange(len(largest))]
+            of_all = _weighted_sum(shifted, weight) if self.label_smoothing else 0
+            log_sum = np.log(row_sums(np.exp(shifted, out=shifted).T)[:, 0])
+            np.add(largest, log_sum, out=logsumexp[rows])
+            # A class without a share may have the logit -inf, and 0 * inf is NaN.
+            losses[rows] = np.where(own[rows] == 0, 0, own[rows] * (log_sum - of_label))
+            if self.label_smoothing:
+                losses[rows] += np.where(spread[rows] == 0, 0, spread[rows] * (_sum(weight, logits) * log_sum - of_all))
+        return (losses if self.reduction == "none" else np.sum(losses)), {"logsumexp": logsumexp[:, None]}
 
     def backward(self, g, logits, target, weight, logsumexp):
-        share = self.shares(logits, target, weight)
-        grad = np.exp(logits - logsumexp)
-        grad *= np.sum(share, axis=1, keepdims=True)
-        grad -= share
-        grad *= g.reshape(-1, 1)
+        label, own, spread = self._parts(logits, target, weight)
+        own, spread = g * own, g * spread
+        of_row = own + spread * _sum(weight, logits)
+        grad = np.empty(logits.shape, logits.dtype)
+        for rows in blocks(len(logits), logits[:1].nbytes):
+            by_class = _by_class(logits[rows]) - logsumexp[rows, 0]
+            np.exp(by_class, out=by_class)
+            by_class *= of_row[rows]
+            by_class[label[rows], np.arange(len(label[rows]))] -= own[rows]
+            if self.label_smoothing:
+                by_class -= spread[rows] * (1 if weight is None else weight[:, None])
+            grad[rows] = by_class.T
         return grad, None, None
 
     def composed(self, logits, target, weight):
@@ -53,14 +70,32 @@ class CrossEntropy(Fused):
 
     def shares(self, logits, target, weight):
         """How much -log_softmax(logits)[n, c] counts: the target as a distribution, with weights and reduction."""
-        rows, classes = logits.shape
+        label, own, spread = self._parts(logits, target, weight)
+        share = np.empty(logits.shape, logits.dtype)
+        share[...] = spread[:, None] if weight is None else spread[:, None] * weight
+        share[np.arange(len(label)), label] += own
+        return share
+
+    def _parts(self, logits, target, weight):
+        """The label of each row, the share of that label, and what a class gets of the row for each unit of its weight."""
         counts = target != self.ignore_index
         label = np.where(counts, target, 0)
-        weight = np.ones(classes, logits.dtype) if weight is None else weight
-        share = np.full((rows, classes), self.label_smoothing / classes, logits.dtype)
-        share[np.arange(rows), label] += 1 - self.label_smoothing
-        share *= weight
-        share *= counts[:, None]
-        if self.reduction == "mean":
-            share /= np.sum(weight[label] * counts)
-        return share
+        counts = counts.astype(logits.dtype)
+        own = counts if weight is None else counts * weight[label]
+        total = np.sum(own) if self.reduction == "mean" else 1
+        return label, own * (1 - self.label_smoothing) / total, counts * (self.label_smoothing / logits.shape[1]) / total
+
+
+def _by_class(logits):
+    """The transpose; of a few classes as a copy, because operations on rows of a few elements are slow."""
+    return np.ascontiguousarray(logits.T) if logits.shape[1] <= 32 else logits.T
+
+
+def _sum(weight, logits):
+    """The weights of all classes together."""
+    return logits.shape[1] if weight is None else np.sum(weight)
+
+
+def _weighted_sum(by_class, weight):
+    """The sum of each column, each class times its weight."""
+    return np.sum(by_class if weight is None else np.where(weight == 0, 0, by_class.T * weight).T, axis=0)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..engine.op import Fused
-from ..ops.special import complementary_error_function, erfc
+from ..ops.special import erfc, erfc_of_abs
 from .blocks import filled
 
 
@@ -25,15 +25,28 @@ class GELU(Fused):
     """
 
     def forward(self, x):
-        cdf = 0.5 * complementary_error_function(x * -math.sqrt(0.5))
-        return x * cdf, {"cdf": cdf}
+        def kernel(out, x, cdf, z, t):
+            np.multiply(x, math.sqrt(0.5), out=cdf)
+            erfc_of_abs(out, cdf, z, t)
+            out *= 0.5
+            np.subtract(x >= 0, out, out=cdf)
+            np.abs(cdf, out=cdf)
+            np.multiply(x, cdf, out=out)
+
+        cdf = np.empty(x.shape, np.result_type(x, np.float16))
+        return filled(kernel, x, cdf, scratch=2), {"cdf": cdf}
 
     def backward(self, g, x, cdf):
-        grad = np.exp(-0.5 * x * x)
-        grad *= x * (1 / math.sqrt(2 * math.pi))
-        grad += cdf
-        grad *= g
-        return (grad,)
+        def kernel(grad, x, g, cdf, slope):
+            np.multiply(x, x, out=grad)
+            grad *= -0.5
+            np.exp(grad, out=grad)
+            np.multiply(x, 1 / math.sqrt(2 * math.pi), out=slope)
+            grad *= slope
+            grad += cdf
+            grad *= g
+
+        return (filled(kernel, x, g, cdf, scratch=1),)
 
     def composed(self, x):
         return x * (0.5 * erfc(x * -math.sqrt(0.5)))

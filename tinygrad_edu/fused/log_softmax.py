@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine.op import Fused
+from ..engine.tensor import Tensor
+from .blocks import row_blocks, row_sums
 
 
 class LogSoftmax(Fused):
@@ -22,12 +24,21 @@ class LogSoftmax(Fused):
     axis: int = -1
 
     def forward(self, x):
-        out = x - np.max(x, axis=self.axis, keepdims=True)
-        out -= np.log(np.sum(np.exp(out), axis=self.axis, keepdims=True))
+        out = np.empty(x.shape, np.result_type(x, np.float16))
+        for x_rows, out_rows in row_blocks(self.axis, x, out):
+            np.subtract(x_rows, np.max(x_rows, axis=-1, keepdims=True), out=out_rows)
+            out_rows -= np.log(row_sums(np.exp(out_rows)))
         return out
 
     def grad_x(self, g, out):
-        return g - np.exp(out) * np.sum(g, axis=self.axis, keepdims=True)
+        if isinstance(g, Tensor):
+            return g - np.exp(out) * np.sum(g, axis=self.axis, keepdims=True)
+        grad = np.empty(out.shape, out.dtype)
+        for g_rows, out_rows, grad_rows in row_blocks(self.axis, g, out, grad):
+            np.exp(out_rows, out=grad_rows)
+            grad_rows *= row_sums(g_rows)
+            np.subtract(g_rows, grad_rows, out=grad_rows)
+        return grad
 
     def composed(self, x):
         shifted = x - np.max(x, axis=self.axis, keepdims=True).detach()

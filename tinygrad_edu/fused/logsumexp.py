@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..engine.op import Fused
+from .blocks import row_blocks, row_sums
+from .softmax import is_harmless
 
 
 class LogSumExp(Fused):
@@ -24,20 +28,40 @@ class LogSumExp(Fused):
     keepdims: bool = False
 
     def forward(self, x):
-        largest = np.max(x, axis=self.axis, keepdims=True)
-        largest = np.where(np.isinf(largest), 0, largest)       # inf - inf is NaN
-        powers = np.asarray(x - largest)
-        np.exp(powers, out=powers)
-        with np.errstate(divide="ignore"):                      # the logarithm of no exponential at all is -inf
-            out = np.log(np.sum(powers, axis=self.axis, keepdims=self.keepdims))
-        return out + largest.reshape(out.shape)
+        lines, axis = self._with_one_axis(x)
+        out = np.empty(_with_size_1(lines.shape, axis), np.result_type(x, np.float16))
+        for x_rows, out_rows in row_blocks(axis, lines, out):
+            if is_harmless(x_rows):
+                np.log(row_sums(np.exp(x_rows)), out=out_rows)
+                continue
+            largest = np.max(x_rows, axis=-1, keepdims=True)
+            largest = np.where(np.isinf(largest), 0, largest)       # inf - inf is NaN
+            with np.errstate(divide="ignore"):                      # the logarithm of no exponential at all is -inf
+                np.log(row_sums(np.exp(x_rows - largest)), out=out_rows)
+            out_rows += largest
+        return out.reshape([1 if i in self.axis else n for i, n in enumerate(x.shape) if self.keepdims or i not in self.axis])
 
     def backward(self, g, x, out):
-        with_size_1 = tuple(1 if axis in self.axis else n for axis, n in enumerate(x.shape))
-        grad = np.asarray(x - np.where(out == -np.inf, 0, out).reshape(with_size_1))
-        np.exp(grad, out=grad)
-        grad *= g.reshape(with_size_1)
+        lines, axis = self._with_one_axis(x)
+        column = _with_size_1(lines.shape, axis)
+        grad = np.empty(lines.shape, out.dtype)
+        for x_rows, g_rows, out_rows, grad_rows in row_blocks(axis, lines, g.reshape(column), out.reshape(column), grad):
+            np.subtract(x_rows, np.where(out_rows == -np.inf, 0, out_rows), out=grad_rows)
+            np.exp(grad_rows, out=grad_rows)
+            grad_rows *= g_rows
+        if len(self.axis) != 1:
+            others = [i for i in range(x.ndim) if i not in self.axis]
+            order = [*others, *self.axis]
+            grad = grad.reshape([x.shape[i] for i in order]).transpose(np.argsort(order))
         return (grad,)
+
+    def _with_one_axis(self, x):
+        """x with the axes of a sum taken together as one, and which axis that is."""
+        if len(self.axis) == 1:
+            return x, self.axis[0]
+        others = [i for i in range(x.ndim) if i not in self.axis]
+        sizes = [x.shape[i] for i in others]
+        return x.transpose(*others, *self.axis).reshape(*sizes, math.prod(x.shape[i] for i in self.axis)), len(others)
 
     def composed(self, x):
         largest = np.max(x, axis=self.axis, keepdims=True).detach()
@@ -45,3 +69,7 @@ class LogSumExp(Fused):
         total = np.sum(np.exp(x - largest), axis=self.axis, keepdims=self.keepdims)
         empty = total == 0
         return np.where(empty, -np.inf, np.log(np.where(empty, 1, total)) + largest.reshape(total.shape))
+
+
+def _with_size_1(shape, axis):
+    return (*shape[:axis], 1, *shape[axis + 1 :])
