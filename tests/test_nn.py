@@ -306,7 +306,8 @@ def test_a_saved_state_is_a_copy():
     network(tg.randn(5, 3)).sum().backward()
     optimizer.step()
     assert same(before, {path: tensor.data for path, tensor in state.items()})
-    assert not any(np.array_equal(array, before[path]) for path, array in saved(network).items())
+    unchanged = {path for path, array in saved(network).items() if np.array_equal(array, before[path])}
+    assert unchanged <= {"body.0.bias"}                     # which batch norm takes away: its gradient is 0, but for rounding
     assert [*network.state_dict(prefix="net.")] == [f"net.{path}" for path in state]
 
 

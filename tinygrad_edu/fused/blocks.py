@@ -49,7 +49,7 @@ def row_blocks(axis: int, *arrays: np.ndarray) -> Iterator[list[np.ndarray]]:
 
     >>> x, sums = np.arange(6.0).reshape(2, 3), np.empty((1, 3))
     >>> for rows, sums_of_rows in row_blocks(0, x, sums):
-    ...     np.sum(rows, axis=-1, keepdims=True, out=sums_of_rows)
+    ...     _ = np.sum(rows, axis=-1, keepdims=True, out=sums_of_rows)
     >>> sums
     array([[3., 5., 7.]])
     """

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..engine.op import Fused
 from .blocks import filled
-from .sigmoid import Sigmoid, logistic
+from .sigmoid import logistic
 
 
 class Softplus(Fused):
