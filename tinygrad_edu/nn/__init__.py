@@ -2,6 +2,7 @@
 
 from . import functional, init
 from .layers.activation import GELU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .layers.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from .layers.container import Flatten, Identity, Sequential
 from .layers.dense import Linear
 from .layers.loss import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
@@ -59,6 +60,7 @@ __all__ = [
     "MaxPool2d",
     "MaxPool3d",
     "Module",
+    "MultiheadAttention",
     "Parameter",
     "RMSNorm",
     "RNN",
@@ -70,6 +72,8 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "functional",
     "init",
 ]

@@ -352,7 +352,8 @@ class Module:
         for path, module in self.named_modules():
             lines = module.formula()
             if lines:
-                print(f"{path}: {module!r}" if path else repr(module))
+                layer = f"{type(module).__name__}({module.extra_repr()})"       # what it holds comes next, line by line
+                print(f"{path}: {layer}" if path else layer)
                 for line in lines:
                     print(f"    {line}")
 
