@@ -6,6 +6,7 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")        # there is a worker for each core; read when NumPy is imported, so it stands first
 
 from importlib.util import find_spec
+from shutil import which
 
 import hypothesis
 import pytest
@@ -31,14 +32,17 @@ def nothing_leaks():
 
 
 def pytest_runtest_setup(item):
-    """Leave out a test marked peers where PyTorch is not installed; peers("jax", ...) names others."""
+    """Leave out a test marked peers where PyTorch is not installed, peers("jax", ...) names others; and one marked browser without one."""
     for mark in item.iter_markers("peers"):
         missing = [name for name in mark.args or ("torch",) if find_spec(name) is None]
         if missing:
             pytest.skip(f"needs {', '.join(missing)}")
+    if item.get_closest_marker("browser") and not (which("chromium") and which("chromedriver") and find_spec("selenium")):
+        pytest.skip("needs chromium, chromedriver and selenium")
 
 
 def pytest_terminal_summary(terminalreporter):
-    left_out = [report for report in terminalreporter.stats.get("skipped", ()) if "peers" in report.keywords]
-    if left_out:
-        terminalreporter.write_line(f"peer tests left out: {len(left_out)} (make peers installs what they need)")
+    for marker, how in ("peers", "make peers installs what they need"), ("browser", "in Debian, apt install chromium chromium-driver"):
+        left_out = [report for report in terminalreporter.stats.get("skipped", ()) if marker in report.keywords]
+        if left_out:
+            terminalreporter.write_line(f"{marker} tests left out: {len(left_out)} ({how})")

@@ -543,7 +543,7 @@ def test_a_drawing_is_saved_by_its_suffix(tmp_path):
 
 @pytest.mark.parametrize("name", ["graph.bmp", "graph", "svg"])
 def test_an_unknown_suffix_is_an_error_that_lists_the_known_ones(tmp_path, name):
-    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf, \.dot, \.json, \.mmd"):
+    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf, \.html, \.dot, \.json, \.mmd"):
         tg.viz.draw(leaf(1.0)).save(tmp_path / name)
     assert not list(tmp_path.iterdir())
 

@@ -95,7 +95,11 @@ def _without_repeats(graph: Graph) -> Graph:
     note = f"{total} blocks that record the same are drawn as one"
     if len(counts) > 1:
         note = f"{len(counts)} times blocks that record the same are drawn as one, at most {total}"
-    return Graph(tuple(node for node in nodes if node.id in used or node.id in outputs), tuple(edges), outputs, scopes, note)
+    nodes = tuple(node for node in nodes if node.id in used or node.id in outputs)
+    there = {node.id for node in nodes}
+    sources = {(edge.target, edge.input): edge.source for edge in edges}
+    parameters = {edge.source: sources[stands(edge.target), edge.input] for edge in graph.edges if edge.source not in there | removed.keys()}
+    return Graph(nodes, tuple(edges), outputs, scopes, note, tuple({**removed, **parameters}.items()))
 
 
 class _Blocks:
@@ -240,7 +244,9 @@ def _grouped(graph: Graph, group_of: dict[str, str], groups: dict[str, GraphNode
             whole = (source, target, name) not in edges         # of several paths into a group none is the whole gradient
             edges[source, target, name] = Edge(source, target, name, edge.back if whole else None)
     outputs = tuple(dict.fromkeys(group_of.get(own, own) for own in graph.outputs))
-    return Graph(tuple(nodes), tuple(edges.values()), outputs, tuple(scope for scope in graph.scopes if scope.id in left), graph.note)
+    stands_for = {**dict(graph.stands_for), **group_of, **{own: next(iter(users[own])) for own in hidden}}
+    scopes = tuple(scope for scope in graph.scopes if scope.id in left)
+    return Graph(tuple(nodes), tuple(edges.values()), outputs, scopes, graph.note, tuple(stands_for.items()))
 
 
 def _outer(graph: Graph, own: str, left: set[str]) -> str | None:

@@ -123,6 +123,8 @@ class Graph:
     scopes: tuple[Scope, ...] = ()
     note: str = ""
     """What is not shown as it was recorded, in words."""
+    stands_for: tuple[tuple[str, str], ...] = ()
+    """Of nodes that were recorded and are not among nodes, (id, the id of the node that stands for it)."""
 
     @property
     def op_count(self) -> int:

@@ -94,6 +94,11 @@ def steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     seed = np.asarray(np.ones(loss.shape) if gradient is None else getattr(gradient, "_data", gradient), loss.dtype)
     if seed.shape != loss.shape:
         raise ShapeError(f"viz.steps: the tensor has shape {loss.shape}, and so must its gradient, not {seed.shape}")
+    return walked_back(root, seed)
+
+
+def walked_back(root: Node, seed: np.ndarray) -> Iterator[Step]:
+    """The steps of a walk that begins at root with seed as its gradient."""
     nodes = ancestors([root])
     ids = {node: f"n{i}" for i, node in enumerate(reversed(nodes))}
     paths: dict[Node, int] = {}
