@@ -131,8 +131,8 @@ NAMED = {
         f"{MEAN} is {ROWS} {OF_X} times what it should be",
     ),
     "batch norm, gamma forgotten": (batch_norm, lambda p: {"x": normed(p, gamma=1)}, "gamma is not used"),
-    "batch norm, 1/root twice": (batch_norm, lambda p: {"x": p.inv_std * p.right["x"]}, "the factor 1/root is there once too often"),
-    "batch norm, 1/root forgotten": (batch_norm, lambda p: {"x": p.right["x"] / p.inv_std}, "the factor 1/root is missing"),
+    "batch norm, 1/root twice": (batch_norm, lambda p: {"x": p.inv_std * p.right["x"]}, "the factor 1/sqrt(var + eps) is there once too often"),
+    "batch norm, 1/root forgotten": (batch_norm, lambda p: {"x": p.right["x"] / p.inv_std}, "the factor 1/sqrt(var + eps) is missing"),
     "batch norm, eps left out": (batch_norm, lambda p: with_other_root(p, 1 / np.sqrt(p.var)), "eps is left out"),
     "batch norm, eps outside": (batch_norm, lambda p: with_other_root(p, 1 / (np.sqrt(p.var) + p.eps)), "eps stands outside the root"),
     "batch norm, unbiased variance": (
@@ -140,7 +140,7 @@ NAMED = {
         f"the variance divides by {ROWS - 1} instead of {ROWS}"
     ),
     "batch norm, eps outside in the factor": (
-        batch_norm, lambda p: {"x": normed(p, inv_std=1 / (np.sqrt(p.var) + p.eps))}, "in the factor 1/root eps stands outside the root"
+        batch_norm, lambda p: {"x": normed(p, inv_std=1 / (np.sqrt(p.var) + p.eps))}, "in the factor 1/sqrt(var + eps) eps stands outside the root"
     ),
     "layer norm, mean left out": (
         layer_norm, lambda p: {"x": p.inv_std * (p.h - p.x_hat * _mean(p.h * p.x_hat, -1))}, f"{MEAN} is left out"
@@ -159,7 +159,7 @@ NAMED = {
     ),
     "cross entropy, sign": (cross_entropy, lambda p: {"logits": (p.one_hot - p.softmax) * p.g / p.n}, "it has the wrong sign"),
     "cross entropy, softmax alone": (
-        cross_entropy, lambda p: {"logits": p.softmax * p.g / p.n}, "the direct path from Subtract() into Subtract() is left out"
+        cross_entropy, lambda p: {"logits": p.softmax * p.g / p.n}, "the direct path from logits into logits - log(sum(exp(logits))) is left out"
     ),
     "cross entropy, label alone": (
         cross_entropy, lambda p: {"logits": -p.one_hot * p.g / p.n}, "the path through the sum of exponentials is left out"

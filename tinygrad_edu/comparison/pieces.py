@@ -1,0 +1,337 @@
+"""The twin of a fused op at its inputs, taken apart: its gradients with something left out, changed, or summed over other axes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..engine.modes import composed
+from ..engine.node import Node, ancestors, leaf_node
+from ..engine.op import Fused
+from ..engine.tensor import Tensor, grad, wrap
+from . import formulas
+
+MOST_REDUCTIONS = 5
+"""With more means and sums than these in the twin, paths through at most two of them at a time are cut."""
+
+MOST_WALKS = 256
+"""The walks that the diagonal of a Jacobian may take."""
+
+Named = list[tuple[str, list[np.ndarray]]]
+"""Gradients of all inputs, with what was done to the twin to get them."""
+
+
+class Repeated(NamedTuple):
+    """A value of few elements in the twin that is repeated along axes, and the sum that the gradient takes for it.
+
+    name    the mean, or another reduction that it was computed from.
+    terms   what is summed along axes.
+    onward  for each input by what the sum is multiplied then.
+    """
+
+    name: str
+    axes: tuple[int, ...]
+    terms: np.ndarray
+    onward: list[np.ndarray]
+
+
+class Pieces:
+    """The twin's graph at the inputs, and what can be made of it."""
+
+    def __init__(self, op: Fused, names: Sequence[str], values: Sequence[Any], wanted: Sequence[bool], upstream: np.ndarray) -> None:
+        self.op, self.names, self.values, self.wanted, self.upstream = op, names, values, wanted, upstream
+        self.moved = [name for name, is_wanted in zip(names, wanted) if is_wanted]
+        self.leaves = [
+            None if x is None else wrap(x if x.shape else x[()], leaf_node(x.shape, x.dtype, name) if is_wanted else None)
+            for x, name, is_wanted in zip(values, names, wanted)
+        ]
+        with composed():
+            self.out: Tensor = op.composed(*self.leaves)
+        roots = [self.out._node] if self.out._node is not None else []
+        self.nodes: list[Node] = [node for node in reversed(ancestors(roots)) if not node.is_leaf]      # the oldest first
+        self.true = self.gradients()
+
+    def gradients(self, upstream: np.ndarray | None = None, at: Node | None = None) -> list[np.ndarray]:
+        """The gradient of each input that has one, from dL/dout, or from upstream at another node."""
+        inputs = [leaf for leaf in self.leaves if leaf is not None and leaf.requires_grad]
+        upstream = self.upstream if upstream is None else upstream
+        start = self.out if at is None else wrap(np.zeros(at.shape), at)
+        found: Sequence[Tensor | None] = [None] * len(inputs)
+        if start.requires_grad:
+            found = grad(start, inputs, wrap(upstream), retain_graph=True, allow_unused=True)
+        return [np.zeros(x.shape) if g is None else np.array(g.numpy()) for g, x in zip(found, inputs)]
+
+    @contextmanager
+    def parents(self, changes: Iterable[tuple[Node, int, Node | None]]) -> Iterator[None]:
+        """For the length of a with block other parents: each a node, which of its parents, and the one in its place, or None for none."""
+        before = []
+        try:
+            for node, i, instead in changes:
+                before.append((node, node.parents))
+                node.parents = (*node.parents[:i], instead, *node.parents[i + 1 :])
+            yield
+        finally:
+            for node, parents in reversed(before):
+                node.parents = parents
+
+    # Other functions: the twin with something changed.
+
+    def with_setting(self, field: str, value: Any) -> Pieces:
+        """The twin with another setting, which may be an array."""
+        changed = object.__new__(type(self.op))         # not by calling the class, which takes no arrays
+        for name in self.op.fields:
+            object.__setattr__(changed, name, value if name == field else getattr(self.op, name))
+        return Pieces(changed, self.names, self.values, self.wanted, self.upstream)
+
+    def with_input(self, i: int, value: np.ndarray) -> Pieces:
+        """The twin at another value of one input."""
+        return Pieces(self.op, self.names, [*self.values[:i], value, *self.values[i + 1 :]], self.wanted, self.upstream)
+
+    @cached_property
+    def variants(self) -> list[tuple[str, Pieces]]:
+        """The twin with one thing changed, with what was changed."""
+        ones = np.ones_like(self.upstream)
+        found = [("dL/dout is not used, 1 stands in its place", Pieces(self.op, self.names, self.values, self.wanted, ones))]
+        for field, value in self.settings.items():
+            if value:
+                found.append((f"{field} is left out", self.with_setting(field, 0.0)))
+        for i, (name, x) in enumerate(zip(self.names, self.values)):
+            if x is not None and x.dtype.kind in "fb":
+                found.append((f"{name} is not used", self.with_input(i, np.ones_like(x))))
+            if x is not None and x.dtype.kind == "b":
+                found.append((f"{name} is inverted", self.with_input(i, ~x)))
+        found += [(words, self.with_setting("eps", instead)) for words, _, instead in self.other_roots]
+        for field in {"axis", "axes"} & set(self.op.fields):
+            value = getattr(self.op, field)
+            axes = [*range(max(np.ndim(x) for x in self.values if x is not None))]
+            others = axes if isinstance(value, int) else itertools.combinations(axes, len(value)) if isinstance(value, tuple) else ()
+            for other in others:
+                try:
+                    changed = self.with_setting(field, other)
+                except (ValueError, TypeError):         # these axes do not suit the other inputs
+                    continue
+                if changed.out.shape == self.out.shape:
+                    found.append((f"{field} is {other} in it, and should be {value}", changed))
+        return found
+
+    @cached_property
+    def settings(self) -> dict[str, float]:
+        """The settings that are floats."""
+        return {field: getattr(self.op, field) for field in self.op.fields if type(getattr(self.op, field)) is float}
+
+    @cached_property
+    def roots(self) -> list[tuple[str, np.ndarray]]:
+        """The square roots in the twin, with their formulas; a power of 1/2 or -1/2 is one as well."""
+        found = []
+        for node in self.nodes:
+            if type(node.op).__name__ == "Sqrt":
+                found.append((self.formula(node), np.asarray(node.kept[0][0])))
+            elif getattr(node.op, "exponent", None) in (0.5, -0.5):
+                found.append((f"sqrt({self.formula(node.parents[0])})", np.sqrt(node.kept[0][0])))
+        return found
+
+    @cached_property
+    def other_roots(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
+        """How else sqrt(var + eps) is often written: in words, the factor between the two, and the eps that would give it."""
+        if len(self.roots) != 1 or "eps" not in self.settings:
+            return []
+        ((_, root),), eps = self.roots, self.settings["eps"]
+        n = max(x.size for x in self.values if x is not None) // root.size
+        var = np.maximum(root * root - eps, 0)
+        squares = {"eps stands outside the root": (np.sqrt(var) + eps) ** 2, "eps is left out": var}
+        if n > 1:
+            squares[f"the variance divides by {n - 1} instead of {n}"] = var * n / (n - 1) + eps
+        return [(words, root / np.sqrt(square), square - var) for words, square in squares.items() if np.all(square > 0)]
+
+    # The parts of the gradient.
+
+    @cached_property
+    def paths(self) -> Named:
+        """What each path through the twin gives to the gradients, with its name."""
+        reductions = [node for node in self.nodes if any(p is not None and math.prod(p.shape) > math.prod(node.shape) for p in node.parents)]
+        cuts = [
+            (f"the path through {' and '.join(sorted({formulas.called(node) for node in group}))}", [e for node in group for e in edges(node)])
+            for group in subsets(reductions, len(reductions) if len(reductions) <= MOST_REDUCTIONS else 2)
+        ]
+        cuts += [(f"the path through {self.formula(node)}", edges(node)) for node in self.nodes]
+        for node, i in itertools.chain.from_iterable(map(edges, self.nodes)):
+            cuts.append((f"the direct path from {self.formula(node.parents[i])} into {self.formula(node)}", [(node, i)]))
+        found = []
+        for words, cut in cuts:
+            with self.parents((node, i, None) for node, i in cut):
+                found.append((words, [true - rest for true, rest in zip(self.true, self.gradients())]))
+        return found
+
+    @cached_property
+    def exchanged(self) -> Named:
+        """The gradients with one value in place of another, of the same shape, in the derivative of one node."""
+        found = []
+        for node in self.nodes:
+            for name, value in self._kept_by(node):
+                for other_name, other in self.arrays:
+                    if other is value or other.shape != value.shape or other_name == name:
+                        continue
+                    before = node.kept
+                    node.kept = tuple(tuple(other if x is value else x for x in values) for values in before)
+                    try:
+                        words = f"in the derivative of {self.formula(node)} stands {other_name} where {name} should"
+                        found.append((words, self.gradients()))
+                    finally:
+                        node.kept = before
+        return found
+
+    @cached_property
+    def arrays(self) -> list[tuple[str, np.ndarray]]:
+        """The arrays with more than one element that a derivation has at hand, with their formulas."""
+        found = [(name, x) for name, x in zip(self.names, self.values) if x is not None and x.dtype.kind == "f"]
+        found += [("dL/dout", self.upstream), ("out", np.asarray(self.out._data))]
+        found += itertools.chain.from_iterable(map(self._kept_by, self.nodes))
+        return list({id(x): (name, x) for name, x in reversed(found) if x.size > 1}.values())[::-1]
+
+    def _kept_by(self, node: Node) -> Iterator[tuple[str, np.ndarray]]:
+        """The arrays of more than one number that a node keeps, with their formulas."""
+        seen: set[int] = set()
+        for names, values in zip(node.op.rule_names, node.kept):
+            for name, value in zip(names, values):
+                if isinstance(value, np.ndarray) and value.size > 1 and value.dtype.kind == "f" and id(value) not in seen:
+                    seen.add(id(value))
+                    origin = node if name == "out" else node.parents[node.op.inputs.index(name)]
+                    if origin is not None:              # None for a constant, which has no formula
+                        yield self.formula(origin), value
+
+    def formula(self, node: Node | None) -> str:
+        return formulas.formula(node, tuple(self.settings))
+
+    @cached_property
+    def sums(self) -> list[Repeated]:
+        """The values in the twin that are repeated along axes: the gradient takes a sum for each."""
+        uses = [
+            (user, i, node) for node in self.nodes for user in self.nodes for i, parent in enumerate(user.parents)
+            if parent is node and node.shape != user.shape and len(node.shape) == len(user.shape) and broadcasts_to(node.shape, user.shape)
+        ]
+        found = []
+        for user, i, node in uses:
+            axes = tuple(axis for axis, (n, m) in enumerate(zip(node.shape, user.shape)) if n != m)
+            repeated = leaf_node(user.shape, user.dtype)
+            repeated.order = node.order                 # the walk goes by it
+            with self.parents((u, j, repeated if u is user else None) for u, j, _ in uses):
+                if repeated not in ancestors([self.out._node]):
+                    continue
+                (terms,) = grad(self.out, [wrap(np.zeros(user.shape), repeated)], wrap(self.upstream), retain_graph=True)
+                onward = self.gradients(np.ones(node.shape), node)
+            found.append(Repeated(formulas.called_below(node), axes, terms.numpy(), onward))
+        return found
+
+    def sums_over_axes(self, i: int) -> Iterator[tuple[str, np.ndarray]]:
+        """The gradient of an input that is broadcast, not summed over what it was repeated along, but over other axes, or none."""
+        at = self.names.index(self.moved[i])
+        x, shape = self.values[at], self.out.shape
+        if x.shape == shape or not broadcasts_to(x.shape, shape):
+            return
+        try:
+            repeated = self.with_input(at, np.array(np.broadcast_to(x, shape)))
+        except ValueError:                              # the twin takes no such shape
+            return
+        if repeated.out.shape != shape:
+            return
+        before = len(shape) - x.ndim
+        right = tuple(axis for axis in range(len(shape)) if axis < before or x.shape[axis - before] != shape[axis])
+        yield f"the sum over {axes_in_words(right)} is missing", repeated.true[i]
+        for axes in subsets(range(len(shape)), len(shape)):
+            if axes != right:
+                words = f"it is summed over {axes_in_words(axes)} instead of {axes_in_words(right)}"
+                yield words, np.sum(repeated.true[i], axes)
+
+    @cached_property
+    def diagonals(self) -> list[tuple[int, list[np.ndarray]]]:
+        """For each axis of out the gradients if no element moved another one along it."""
+        found = []
+        for axis, n in enumerate(self.out.shape):
+            if 1 < n <= MOST_WALKS:
+                parts = [np.zeros_like(true) for true in self.true]
+                for k in range(n):
+                    at = tuple([slice(None)] * axis + [slice(k, k + 1)])
+                    alone = np.zeros_like(self.upstream)
+                    alone[at] = self.upstream[at]
+                    for part, g in zip(parts, self.gradients(alone)):
+                        if part.shape == self.out.shape:
+                            part[at] = g[at]
+                found.append((axis, parts))
+        return found
+
+    # Numbers
+
+    @cached_property
+    def numbers(self) -> list[tuple[float, str]]:
+        """The factors that are usually forgotten or too many, in words."""
+        found = [(2.0, "2"), (0.5, "1/2")]
+        for n, where in self.sizes.items():
+            forms = {
+                f"{n}": n, f"1/{n}": 1 / n, f"sqrt({n})": math.sqrt(n), f"1/sqrt({n})": 1 / math.sqrt(n), f"{n}/{n - 1}": n / (n - 1),
+                f"{n - 1}/{n}": (n - 1) / n, f"{n - 1}": n - 1, f"1/{n - 1}": 1 / (n - 1), f"{n}/2": n / 2, f"2/{n}": 2 / n,
+            }
+            found += [(number, f"{form} ({n} is the size of {where})") for form, number in forms.items()]
+        for (n, of_n), (m, of_m) in itertools.permutations(self.sizes.items(), 2):
+            if n % m and m % n:
+                found.append((n / m, f"{n}/{m} ({n} is the size of {of_n}, {m} that of {of_m})"))
+        named = {**self.settings, **{name: _constant(x) for name, x in zip(self.names, self.values)}, "dL/dout": _constant(self.upstream)}
+        found += [form for name, x in named.items() if x for form in ((x, name), (1 / x, f"1/{name}"))]
+        for name, x in self.settings.items():
+            if x not in (0, 1):
+                found += [(x * (1 - x), f"{name} * (1 - {name})"), (1 - x, f"(1 - {name})"), (1 / (1 - x), f"1/(1 - {name})"), ((1 - x) / x, f"(1 - {name})/{name}")]
+        return [(number, words) for number, words in found if abs(number) not in (0, 1)]
+
+    @cached_property
+    def sizes(self) -> dict[int, str]:
+        """How many elements lie along each choice of axes of the inputs, in words."""
+        found: dict[int, list[str]] = {}
+        for name, x in zip(self.names, self.values):
+            for axes in subsets(range(np.ndim(x)), 3) if x is not None else ():
+                where = f"{axes_in_words(axes)} of {name}"
+                found.setdefault(math.prod(x.shape[axis] for axis in axes), []).append(where)
+        return {size: where[0] for size, where in found.items() if size > 1}
+
+
+# Small questions about arrays and nodes
+
+
+def size(array: np.ndarray) -> float:
+    return float(np.sqrt(np.sum(array * array)))       # np.linalg.norm asks BLAS, whose threads take longer to wake up
+
+
+def are_proportional(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether a is a multiple of b, to nearly all digits."""
+    length = size(b)
+    return length > 0 and size(a - (np.sum(a * b) / length**2) * b) <= 1e-9 * size(a)
+
+
+def _constant(x: np.ndarray | None) -> float | None:
+    """The one value that all elements have, if they have."""
+    return float(x.flat[0]) if x is not None and x.dtype.kind == "f" and x.size and np.all(x == x.flat[0]) else None
+
+
+def axes_in_words(axes: tuple[int, ...]) -> str:
+    return f"ax{'i' if len(axes) == 1 else 'e'}s {', '.join(map(str, axes))}"
+
+
+def broadcasts_to(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, to) == to
+    except ValueError:
+        return False
+
+
+def subsets(items: Any, most: int) -> list[tuple[Any, ...]]:
+    """The choices of one to most of items, the small ones first."""
+    items = list(items)
+    return [group for size in range(1, min(most, len(items)) + 1) for group in itertools.combinations(items, size)]
+
+
+def edges(node: Node) -> list[tuple[Node, int]]:
+    return [(node, i) for i, parent in enumerate(node.parents) if parent is not None]
