@@ -10,6 +10,9 @@ from tinygrad_edu.comparison.diagnosis import UNEXPLAINED
 from tinygrad_edu.fused.batch_norm import BatchNorm
 from tinygrad_edu.fused.cross_entropy import CrossEntropy
 from tinygrad_edu.fused.dropout import Dropout
+from tinygrad_edu.fused.mse import MSE
+from tinygrad_edu.fused.rms_norm import RMSNorm
+from tinygrad_edu.fused.softmax import Softmax
 
 ROWS, COLUMNS = 12, 7
 
@@ -96,6 +99,66 @@ def dropout(mistake):
     return Mistaken(0.3), rng.normal(size=(ROWS, COLUMNS)), rng.random((ROWS, COLUMNS)) >= 0.3
 
 
+def rms_norm(mistake):
+    class Mistaken(RMSNorm):
+        def backward(self, g, x, gamma, inv_rms, needs):
+            right = dict(zip(self.inputs, super().backward(g, x, gamma, inv_rms, needs), strict=True))
+            p = SimpleNamespace(g=g, h=g * gamma, x=x, gamma=gamma, inv_rms=inv_rms, x_hat=x * inv_rms, right=right)
+            return tuple({**right, **mistake(p)}.values())
+
+    rng = np.random.default_rng(15)
+    return Mistaken((1,), 1e-3), rng.normal(size=(ROWS, COLUMNS)), rng.uniform(0.5, 1.5, COLUMNS)
+
+
+def softmax(mistake, columns=COLUMNS):
+    class Mistaken(Softmax):
+        def grad_x(self, g, x, out):
+            return mistake(SimpleNamespace(g=g, x=x, out=out))["x"]
+
+    return Mistaken(), np.random.default_rng(16).normal(size=(ROWS, columns))
+
+
+def mse(mistake):
+    class Mistaken(MSE):
+        def backward(self, g, x, target, needs):
+            right = dict(zip(self.inputs, super().backward(g, x, target, needs), strict=True))
+            return tuple({**right, **mistake(SimpleNamespace(g=g, x=x, target=target, right=right))}.values())
+
+    rng = np.random.default_rng(17)
+    return Mistaken(), rng.normal(size=(ROWS, COLUMNS)), rng.normal(size=(ROWS, COLUMNS))
+
+
+class FullyConnected(tg.Fused):
+    """x @ weight.T + bias, in one backward."""
+
+    def forward(self, x, weight, bias):
+        return x @ weight.T + bias
+
+    def backward(self, g, x, weight):
+        return g @ weight, g.T @ x, g.sum(axis=0)
+
+    def composed(self, x, weight, bias):
+        return x @ weight.T + bias
+
+
+def linear(mistake, rows=ROWS):
+    class Mistaken(FullyConnected):
+        def backward(self, g, x, weight):
+            right = dict(zip(self.inputs, super().backward(g, x, weight), strict=True))
+            return tuple({**right, **mistake(SimpleNamespace(g=g, x=x, weight=weight, right=right))}.values())
+
+    rng = np.random.default_rng(18)
+    return Mistaken(), rng.normal(size=(rows, COLUMNS)), rng.normal(size=(COLUMNS, COLUMNS)), rng.normal(size=COLUMNS)
+
+
+def square_softmax(mistake):
+    return softmax(mistake, ROWS)
+
+
+def square_linear(mistake):
+    return linear(mistake, COLUMNS)
+
+
 def normed(p, gamma=None, inv_std=None, x_hat=None):
     """batch norm's gradient, with something else in one place."""
     gamma, inv_std, x_hat = (p.gamma if gamma is None else gamma), (p.inv_std if inv_std is None else inv_std), (p.x_hat if x_hat is None else x_hat)
@@ -110,6 +173,16 @@ def row_normed(p, h=None, inv_std=None):
 
 def with_other_root(p, inv_std):
     return {"x": normed(p, inv_std=inv_std, x_hat=p.x_hat / p.inv_std * inv_std)}
+
+
+def row_dx(p, mean=None, var=None):
+    """layer norm's gradient, with something else for the two subtracted terms."""
+    return p.inv_std * (p.h - (_mean(p.h, -1) if mean is None else mean) - (p.x_hat * _mean(p.h * p.x_hat, -1) if var is None else var))
+
+
+def dx(p, mean=None, var=None):
+    """batch norm's gradient, with something else for the two subtracted terms."""
+    return p.gamma * p.inv_std * (p.g - (_mean(p.g) if mean is None else mean) - (p.x_hat * _mean(p.g * p.x_hat) if var is None else var))
 
 
 ROW_COUNT = f"({ROWS} is the size of axis 0 of {{}})"
@@ -178,6 +251,140 @@ NAMED = {
     "dropout, g forgotten": (dropout, lambda p: {"x": p.mask * p.scale}, "dL/dout is not used, 1 stands in its place"),
 }
 
+IN = "in the derivative of {} stands {} where {} should"
+CENTERED, X_HAT, INV_STD = "x - mean(x)", "(x - mean(x)) / sqrt(var + eps)", "1/sqrt(var + eps)"
+IN_MEAN, IN_VARIANCE, IN_BOTH = (f"in {path}" for path in (MEAN, VARIANCE, BOTH))
+EXPONENTIALS, SQUARES = "the path through the sum of exponentials", "the path through the mean of squares"
+OUTSIDE_OF_MEANS = "gamma multiplies the whole from outside; it belongs inside the means and sums, with dL/dout: dL/dout * gamma"
+NO_KEEPDIMS = f"in {EXPONENTIALS} the sum lacks keepdims=True, and is repeated along another axis"
+
+MORE = {
+    "batch norm, -1/2 of the root": (
+        batch_norm, lambda p: {"x": dx(p, var=-2 * p.x_hat * _mean(p.g * p.x_hat))},
+        f"{VARIANCE} is minus 2 times what it should be",
+    ),
+    "batch norm, inv_std for its cube": (
+        batch_norm, lambda p: {"x": dx(p, var=p.x_hat * _mean(p.g * p.x_hat) / p.inv_std**2)},
+        f"{IN_VARIANCE} the factor {INV_STD} is missing twice",
+    ),
+    "batch norm, eps outside in the cube": (
+        batch_norm, lambda p: {"x": dx(p, var=p.x_hat * _mean(p.g * p.x_hat) / p.inv_std**3 / (np.sqrt(p.var) + p.eps) ** 3)},
+        f"{IN_VARIANCE} eps stands outside the root",
+    ),
+    "batch norm, mean without an axis": (batch_norm, lambda p: {"x": dx(p, mean=np.mean(p.g))}, f"{IN_MEAN} the sum goes over axes 0, 1"),
+    "batch norm, means without an axis": (
+        batch_norm, lambda p: {"x": dx(p, np.mean(p.g), p.x_hat * np.mean(p.g * p.x_hat))},
+        f"{IN_BOTH} the sum goes over axes 0, 1",
+    ),
+    "batch norm, second mean over the other axis": (
+        batch_norm, lambda p: {"x": dx(p, var=p.x_hat * _mean(p.g * p.x_hat, 1))},
+        f"{IN_VARIANCE} the sum goes over axis 1",
+    ),
+    "batch norm, means over the other axis": (
+        batch_norm, lambda p: {"x": dx(p, _mean(p.g, 1), p.x_hat * _mean(p.g * p.x_hat, 1))},
+        f"{IN_BOTH} the sum goes over axis 1",
+    ),
+    "batch norm, sums over the other axis": (
+        batch_norm, lambda p: {"x": dx(p, _sum(p.g, 1) / p.n, p.x_hat * _sum(p.g * p.x_hat, 1) / p.n)},
+        f"{IN_BOTH} the sum goes over axis 1",
+    ),
+    "batch norm, x for x_hat, outside": (
+        batch_norm, lambda p: {"x": dx(p, var=p.x * _mean(p.g * p.x_hat))},
+        f"{IN_VARIANCE} stands x where {X_HAT} should",
+    ),
+    "batch norm, x for x_hat, inside": (batch_norm, lambda p: {"x": dx(p, var=p.x_hat * _mean(p.g * p.x))}, IN.format(X_HAT, "x", X_HAT)),
+    "batch norm, x - mean for x_hat": (
+        batch_norm, lambda p: {"x": dx(p, var=(p.x_hat / p.inv_std) * _mean(p.g * p.x_hat))},
+        IN.format(X_HAT, CENTERED, X_HAT),
+    ),
+    "batch norm, x for x_hat in gamma": (batch_norm, lambda p: {"gamma": _sum(p.g * p.x)}, IN.format(f"gamma * ({X_HAT})", "x", X_HAT)),
+    "batch norm, x - mean in gamma": (batch_norm, lambda p: {"gamma": _sum(p.g * p.x_hat / p.inv_std)}, f"the factor {INV_STD} is missing"),
+    "batch norm, mean in gamma": (batch_norm, lambda p: {"gamma": _mean(p.g * p.x_hat)}, f"it is 1/{ROWS} {OF_X} times what it should be"),
+    "batch norm, gamma in beta": (batch_norm, lambda p: {"beta": p.gamma * _sum(p.g)}, "the factor gamma is there once too often"),
+    "batch norm, divided by n twice": (
+        batch_norm, lambda p: {"x": dx(p, _mean(p.g) / p.n, p.x_hat * _mean(p.g * p.x_hat) / p.n)},
+        f"{BOTH} is 1/{ROWS} {OF_X} times what it should be",
+    ),
+    "batch norm, n - 1": (
+        batch_norm, lambda p: {"x": dx(p, var=p.x_hat * _sum(p.g * p.x_hat) / (p.n - 1))},
+        f"{VARIANCE} is {ROWS}/{ROWS - 1} {OF_X} times what it should be",
+    ),
+    "batch norm, brackets forgotten": (
+        batch_norm, lambda p: {"x": p.gamma * p.inv_std * p.g - _mean(p.g) - p.x_hat * _mean(p.g * p.x_hat)},
+        f"{IN_BOTH} the factors gamma and {INV_STD} are missing",
+    ),
+    "batch norm, gamma twice": (batch_norm, lambda p: {"x": p.gamma * p.right["x"]}, "the factor gamma is there once too often"),
+    "layer norm, gamma outside": (
+        layer_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - _mean(p.g, -1) - p.x_hat * _mean(p.g * p.x_hat, -1))},
+        OUTSIDE_OF_MEANS,
+    ),
+    "layer norm, gamma forgotten in the means": (
+        layer_norm, lambda p: {"x": row_dx(p, _mean(p.g, -1), p.x_hat * _mean(p.g * p.x_hat, -1))},
+        f"{IN_BOTH} gamma is not used",
+    ),
+    "layer norm, gamma forgotten in one mean": (
+        layer_norm, lambda p: {"x": row_dx(p, var=p.x_hat * _mean(p.g * p.x_hat, -1))},
+        f"{IN_VARIANCE} gamma is not used",
+    ),
+    "layer norm, means over the batch": (
+        layer_norm, lambda p: {"x": row_dx(p, _mean(p.h), p.x_hat * _mean(p.h * p.x_hat))},
+        f"{IN_BOTH} the sum goes over axis 0",
+    ),
+    "layer norm, divided by the rows": (
+        layer_norm, lambda p: {"x": row_dx(p, _sum(p.h, -1) / ROWS, p.x_hat * _sum(p.h * p.x_hat, -1) / ROWS)},
+        f"{BOTH} is {COLUMNS}/{ROWS} ({COLUMNS} is the size of axis 1 of x, {ROWS} that of axis 0 of x) times what it should be",
+    ),
+    "layer norm, gamma in gamma": (layer_norm, lambda p: {"gamma": np.sum(p.h * p.x_hat, axis=0)}, "the factor gamma is there once too often"),
+    "cross entropy, divided twice": (cross_entropy, lambda p: {"logits": p.right / p.n}, f"it is 1/{ROWS} {OF_LOGITS} times what it should be"),
+    "cross entropy, label not divided": (
+        cross_entropy, lambda p: {"logits": (p.softmax / p.n - p.one_hot) * p.g},
+        f"the direct path from logits into logits - log(sum(exp(logits))) is {ROWS} {OF_LOGITS} times what it should be",
+    ),
+    "cross entropy, label added": (
+        cross_entropy, lambda p: {"logits": (p.softmax + p.one_hot) * p.g / p.n},
+        "the direct path from logits into logits - log(sum(exp(logits))) has the wrong sign",
+    ),
+    "dropout, p times": (dropout, lambda p: {"x": p.g * p.mask * p.p}, "it is p * (1 - p) times what it should be"),
+    "rms norm, path left out": (rms_norm, lambda p: {"x": p.inv_rms * p.h}, f"{SQUARES} is left out"),
+    "rms norm, gamma outside": (rms_norm, lambda p: {"x": p.gamma * p.inv_rms * (p.g - p.x_hat * _mean(p.g * p.x_hat, -1))}, OUTSIDE_OF_MEANS),
+    "rms norm, gamma forgotten": (rms_norm, lambda p: {"x": p.inv_rms * (p.g - p.x_hat * _mean(p.g * p.x_hat, -1))}, "gamma is not used"),
+    "rms norm, sum for mean": (
+        rms_norm, lambda p: {"x": p.inv_rms * (p.h - p.x_hat * _sum(p.h * p.x_hat, -1))},
+        f"{SQUARES} is {COLUMNS} ({COLUMNS} is the size of axis 1 of x) times what it should be",
+    ),
+    "rms norm, mean over the batch": (
+        rms_norm, lambda p: {"x": p.inv_rms * (p.h - p.x_hat * _mean(p.h * p.x_hat))},
+        f"in {SQUARES} the sum goes over axis 0",
+    ),
+    "rms norm, 1/root twice": (rms_norm, lambda p: {"x": p.inv_rms * p.right["x"]}, "the factor 1/sqrt(mean(x**2) + eps) is there once too often"),
+    "softmax, only the diagonal": (
+        softmax, lambda p: {"x": p.g * p.out * (1 - p.out)},
+        "it lacks what the elements along axis 1 give to one another: it is only that of each out to its own x",
+    ),
+    "softmax, sum left out": (softmax, lambda p: {"x": p.g * p.out}, f"{EXPONENTIALS} is left out"),
+    "softmax, sum over the batch": (softmax, lambda p: {"x": p.out * (p.g - _sum(p.g * p.out))}, f"in {EXPONENTIALS} the sum goes over axis 0"),
+    "softmax, sum without an axis": (softmax, lambda p: {"x": p.out * (p.g - np.sum(p.g * p.out))}, f"in {EXPONENTIALS} the sum goes over axes 0, 1"),
+    "softmax, keepdims forgotten": (square_softmax, lambda p: {"x": p.out * (p.g - np.sum(p.g * p.out, axis=-1))}, NO_KEEPDIMS),
+    "softmax, sum added": (softmax, lambda p: {"x": p.out * (p.g + _sum(p.g * p.out, -1))}, f"{EXPONENTIALS} has the wrong sign"),
+    "softmax, out forgotten": (softmax, lambda p: {"x": p.g - _sum(p.g * p.out, -1)}, "the factor out is missing"),
+    "mse, without 2": (mse, lambda p: {"x": p.right["x"] / 2}, "it is 1/2 times what it should be"),
+    "mse, mean over the rows only": (
+        mse, lambda p: {"x": p.right["x"] * COLUMNS},
+        f"it is {COLUMNS} ({COLUMNS} is the size of axis 1 of x) times what it should be",
+    ),
+    "mse, without 2/n": (
+        mse, lambda p: {"x": p.g * (p.x - p.target)},
+        f"it is {ROWS * COLUMNS}/2 ({ROWS * COLUMNS} is the size of axes 0, 1 of x) times what it should be",
+    ),
+    "mse, sign of target": (mse, lambda p: {"target": p.right["x"]}, "it has the wrong sign"),
+    "mse, target not subtracted": (mse, lambda p: {"x": 2 * p.g * p.x / p.x.size}, IN.format("(x - target)**2", "x", "x - target")),
+    "linear, weight not transposed": (linear, lambda p: {"x": p.g @ p.weight.T}, IN.format("x @ transpose(weight)", "weight", "transpose(weight)")),
+    "linear, transposed": (linear, lambda p: {"weight": p.x.T @ p.g}, "it is transposed"),
+    "linear, mean in bias": (linear, lambda p: {"bias": p.g.mean(axis=0)}, f"it is 1/{ROWS} {OF_X} times what it should be"),
+    "linear, bias over the other axis": (square_linear, lambda p: {"bias": p.g.sum(axis=1)}, "it is summed over axis 1 instead of axis 0"),
+}
+
+
 def diagnosed(function, mistake, dtype="float64", **keywords):
     op, *inputs = function(mistake, **keywords)
     inputs = [x.astype(dtype) if x is not None and x.dtype.kind == "f" else x for x in inputs]
@@ -186,9 +393,9 @@ def diagnosed(function, mistake, dtype="float64", **keywords):
     return report
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", [*NAMED, *MORE])
 def test_a_usual_mistake_is_named(name):
-    function, mistake, words = NAMED[name]
+    function, mistake, words = {**NAMED, **MORE}[name]
     assert list(diagnosed(function, mistake).mistakes.values()) == [words]
 
 
@@ -203,6 +410,42 @@ IN_PAIRS = {
         cross_entropy, lambda p: {"logits": (p.one_hot - p.softmax) * p.g}, f"it is minus {ROWS} {OF_LOGITS} times what it should be"
     ),
     "dropout, mask and scale forgotten": (dropout, lambda p: {"x": p.g}, "mask is not used, and it is (1 - p) times that"),
+    "batch norm, mean left out and half the variance": (
+        batch_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - p.x_hat * _mean(p.g * p.x_hat) / 2)},
+        f"{VARIANCE} is 1/2 times what it should be, and {MEAN} is left out",
+    ),
+    "batch norm, variance left out and the sign of the mean": (
+        batch_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g + _mean(p.g))}, f"{VARIANCE} is left out, and {MEAN} has the wrong sign"
+    ),
+    "batch norm, sum for the first mean and half the variance": (
+        batch_norm, lambda p: {"x": dx(p, _sum(p.g), p.x_hat * _mean(p.g * p.x_hat) / 2)},
+        f"{VARIANCE} is 1/2 times what it should be, and {MEAN} is {ROWS} {OF_X} times what it should be",
+    ),
+    "batch norm, brackets forgotten and sums for means": (
+        batch_norm, lambda p: {"x": p.gamma * p.inv_std * p.g - _sum(p.g) - p.x_hat * _sum(p.g * p.x_hat)},
+        f"{IN_BOTH} the factors gamma and {INV_STD} are missing, and it is {ROWS} {OF_X} times that",
+    ),
+    "batch norm, gamma forgotten and mean left out": (
+        batch_norm, lambda p: {"x": p.inv_std * (p.g - p.x_hat * _mean(p.g * p.x_hat))}, f"gamma is not used, and {MEAN} is left out"
+    ),
+    "batch norm, gamma forgotten and the sign of the variance": (
+        batch_norm, lambda p: {"x": p.inv_std * (p.g - _mean(p.g) + p.x_hat * _mean(p.g * p.x_hat))},
+        f"gamma is not used, and {VARIANCE} has the wrong sign",
+    ),
+    "batch norm, gamma forgotten and eps outside": (
+        batch_norm, lambda p: {"x": with_other_root(p, 1 / (np.sqrt(p.var) + p.eps))["x"] / p.gamma},
+        "gamma is not used, and eps stands outside the root",
+    ),
+    "batch norm, 1/root twice and mean left out": (
+        batch_norm, lambda p: {"x": p.gamma * p.inv_std**2 * (p.g - p.x_hat * _mean(p.g * p.x_hat))},
+        f"the factor {INV_STD} is there once too often, and {MEAN} is left out",
+    ),
+    "layer norm, variance left out and the sign of the mean": (
+        layer_norm, lambda p: {"x": p.inv_std * (p.h + _mean(p.h, -1))}, f"{MEAN} has the wrong sign, and {VARIANCE} is left out"
+    ),
+    "layer norm, gamma forgotten and variance left out": (
+        layer_norm, lambda p: {"x": p.inv_std * (p.g - _mean(p.g, -1))}, f"gamma is not used, and {VARIANCE} is left out"
+    ),
 }
 
 
@@ -225,20 +468,22 @@ def test_weights_and_smoothing_that_are_forgotten():
 
 
 OUTSIDE = {
-    "batch norm, means over the wrong axis": (
-        batch_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - _mean(p.g, 1) - p.x_hat * _mean(p.g * p.x_hat, 1))}
-    ),
     "batch norm, clipped": (batch_norm, lambda p: {"x": np.clip(p.right["x"], -1, 1)}),
-    "batch norm, x for x_hat": (batch_norm, lambda p: {"gamma": _sum(p.g * p.x)}),
-    "batch norm, mean left out and half the variance": (
-        batch_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - p.x_hat * _mean(p.g * p.x_hat) / 2)}
-    ),
-    "batch norm, gamma forgotten and mean left out": (batch_norm, lambda p: {"x": p.inv_std * (p.g - p.x_hat * _mean(p.g * p.x_hat))}),
-    "layer norm, gamma outside": (
-        layer_norm, lambda p: {"x": p.gamma * p.inv_std * (p.g - _mean(p.g, -1) - p.x_hat * _mean(p.g * p.x_hat, -1))}
-    ),
-    "layer norm, means over the batch": (layer_norm, lambda p: {"x": p.inv_std * (p.h - _mean(p.h) - p.x_hat * _mean(p.h * p.x_hat))}),
     "layer norm, one element": (layer_norm, lambda p: {"x": p.right["x"] + np.eye(ROWS, COLUMNS) * (np.arange(COLUMNS) == 3)}),
+    "batch norm, x for x_hat twice": (batch_norm, lambda p: {"x": dx(p, var=p.x * _mean(p.g * p.x))}),
+    "batch norm, three mistakes": (batch_norm, lambda p: {"x": -(p.g + _mean(p.g) / 2 - p.x_hat * _sum(p.g * p.x_hat, 1))}),
+    "cross entropy, log for the softmax": (cross_entropy, lambda p: {"logits": (np.log(p.softmax) - p.one_hot) * p.g / p.n}),
+    "cross entropy, only the label": (cross_entropy, lambda p: {"logits": p.one_hot * (p.softmax - 1) * p.g / p.n}),
+    "cross entropy, the likeliest for the label": (
+        cross_entropy, lambda p: {"logits": (p.softmax - np.eye(COLUMNS)[p.logits.argmax(axis=1)]) * p.g / p.n}
+    ),
+    "rms norm, a mean subtracted": (
+        rms_norm, lambda p: {"x": p.inv_rms * (p.h - _mean(p.h, -1) - p.x_hat * _mean(p.h * p.x_hat, -1))}
+    ),
+    "softmax, that of log_softmax": (softmax, lambda p: {"x": p.g - p.out * _sum(p.g, -1)}),
+    "mse, sign of the difference": (mse, lambda p: {"x": p.g * np.sign(p.x - p.target) / p.x.size}),
+    "linear, dL/dout itself": (linear, lambda p: {"x": p.g}),
+    "linear, first row": (linear, lambda p: {"bias": p.g[0]}),
     "cross entropy, softmax over the batch": (
         cross_entropy,
         lambda p: {"logits": (np.exp(p.logits) / _sum(np.exp(p.logits)) - p.one_hot) * p.g / p.n},
@@ -279,6 +524,22 @@ def test_each_gradient_has_its_own_diagnosis():
     assert str(report).splitlines()[-1] == report.verdict
     swapped = diagnosed(batch_norm, lambda p: {"gamma": p.right["beta"], "beta": p.right["gamma"]})
     assert swapped.mistakes == {"dL/dgamma": "it is the gradient of beta", "dL/dbeta": "it is the gradient of gamma"}
+
+
+@pytest.mark.parametrize("shape", [(128, 64), (16, 32, 14, 14), (2048, 64)], ids=str)
+def test_inputs_of_many_elements_get_a_diagnosis_too(shape):
+    axes = (0, *range(2, len(shape)))
+
+    class Mistaken(BatchNorm):
+        def backward(self, g, x, gamma, mean, rest, var, needs):
+            right, *others = super().backward(g, x, gamma, mean, rest, var, needs)
+            wrong = right + gamma / np.sqrt(var + self.eps) * np.mean(g, axis=axes, keepdims=True)
+            return wrong, *others
+
+    rng = np.random.default_rng(3)
+    of_channel = tuple(1 if axis in axes else n for axis, n in enumerate(shape))
+    inputs = rng.normal(size=shape), rng.uniform(0.5, 1.5, of_channel), rng.normal(size=of_channel)
+    assert tg.compare(Mistaken(axes), *inputs, repeats=1).mistakes == {"dL/dx": f"{MEAN} is left out"}
 
 
 def test_what_is_right_has_no_diagnosis():
@@ -348,7 +609,8 @@ class Affine(tg.Fused):
         right = g @ weight.T, x.T @ g, g.sum(axis=0)
         return {
             "no sum": (*right[:2], g), "transposed": (right[0], right[1].T, right[2]), "column": (*right[:2], g.sum(axis=0, keepdims=True)),
-            "noise": (*right[:2], g[:, :2] ** 2), "sum too many": (*right[:2], np.asarray(g.sum())),
+            "other axis": (*right[:2], g.sum(axis=1)), "all": (*right[:2], np.asarray(g.sum())),
+            "noise": (*right[:2], g[:, :2] ** 2), "number": (*right[:2], np.asarray(7.0)),
         }[self.case]
 
     def composed(self, x, weight, bias):
@@ -362,7 +624,9 @@ class Affine(tg.Fused):
         ("transposed", "diagnosis  dL/dweight: it is transposed"),
         ("column", "diagnosis  dL/dbias: the numbers are right, and only the shape is not"),
         ("noise", f"diagnosis  dL/dbias: {UNEXPLAINED}"),
-        ("sum too many", f"diagnosis  dL/dbias: {UNEXPLAINED}"),
+        ("other axis", "diagnosis  dL/dbias: it is summed over axis 1 instead of axis 0"),
+        ("all", "diagnosis  dL/dbias: it is summed over axes 0, 1 instead of axis 0"),
+        ("number", f"diagnosis  dL/dbias: {UNEXPLAINED}"),
     ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

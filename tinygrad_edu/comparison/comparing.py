@@ -13,7 +13,7 @@ from ..engine.tensor import Tensor
 from ..errors import DTypeError, ShapeError
 from . import hard_inputs
 from .cost import costs
-from .diagnosis import diagnose, diagnose_shape
+from .diagnosis import diagnose, diagnose_shapes
 from .difference import TOLERANCES, row_of
 from .forms import Form
 from .orders import MOST_ELEMENTS, HigherRow, higher
@@ -161,5 +161,4 @@ def _mistaken_shapes(fused: Form, shape: tuple[int, ...]) -> dict[str, str]:
     upstream = np.random.default_rng(0).standard_normal(shape)
     node: Any = fused.forward(fused.leaves()).node
     gradients = [np.asarray(g) for g, is_wanted in zip(fused.op.pull(upstream, node.parents, node.kept), fused.wanted) if is_wanted]
-    true = fused.twin.results(upstream)[1:]
-    return {name: diagnose_shape(g, t) for name, g, t in zip(fused.moved, gradients, true) if g.shape != t.shape}
+    return diagnose_shapes(fused.op, fused.names, fused.values, fused.wanted, upstream, gradients)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine.op import Fused
 from .pieces import Pieces, size
-from .suspects import QUICK, SUSPECTS, Suspect, array_factors, changed_functions, factors_inside, paths, two_paths
+from .suspects import QUICK, SUSPECTS, Part, Suspect, array_factors, changed_functions, factors_inside, paths, two_parts
 
 UNEXPLAINED = "unexplained: no usual mistake gives this gradient"
 
@@ -67,7 +67,7 @@ def _explained_shape(pieces: Pieces, i: int, hand: np.ndarray) -> str:
         found.append("it is transposed")
     elif hand.size == true.size and _are_near(hand.reshape(true.shape), true):
         found.append("the numbers are right, and only the shape is not")
-    elif hand.size > 1:
+    else:
         found += [
             words for words, other in pieces.sums_over_axes(i)
             if np.squeeze(other).shape == np.squeeze(hand).shape and _are_near(np.squeeze(hand), np.squeeze(other))
@@ -95,8 +95,8 @@ def _explained_by_two(pieces: Pieces, i: int, hand: np.ndarray, limit: float) ->
     true = pieces.true[i]
     if true.size <= 4:          # two weights fit nearly anything
         return ""
-    for fixed, terms in two_paths(pieces, i):
-        if words := _fit_of_two(pieces, hand - fixed, terms, limit):
+    for fixed, parts in two_parts(pieces, i):
+        if words := _fit_of_two(pieces, hand - fixed, parts, limit):
             return words
     for first, changed in pieces.variants:
         singles = itertools.chain.from_iterable(suspects(changed, i) for suspects in QUICK[1:])
@@ -137,21 +137,23 @@ def _fits(pieces: Pieces, hand: np.ndarray, suspects: Iterable[Suspect], limit: 
     return plain, named, numbered
 
 
-def _fit_of_two(pieces: Pieces, rest: np.ndarray, terms: list[tuple[dict[int, str], str, np.ndarray]], limit: float) -> str:
-    """What is said of two terms whose weights, both without a number or with one of the op, give rest; or nothing."""
-    columns = np.stack([term.ravel() for *_, term in terms], axis=1)
-    lengths = np.linalg.norm(columns, axis=0)
+def _fit_of_two(pieces: Pieces, rest: np.ndarray, parts: list[Part], limit: float) -> str:
+    """What is said of two parts whose weights, each without a number or with one of the op, give rest; or nothing."""
+    columns = np.stack([part.value.ravel() for part in parts], axis=1)
+    lengths = np.array([size(part.value) for part in parts])
+    if not np.all(lengths):
+        return ""
     weights, _, _, singular = np.linalg.lstsq(columns / lengths, rest.ravel(), rcond=None)
     if singular[-1] < 1e-3 or not size(rest.ravel() - columns @ (weights / lengths)) <= limit:
         return ""
     said = []
-    for (words, factor, _), weight, length in zip(terms, weights / lengths, lengths):
+    for part, weight, length in zip(parts, weights / lengths, lengths):
         margin = limit / length / singular[-1]
-        near = [text for number, text in words.items() if abs(weight - number) <= margin]
+        near = [words for number, words in part.said.items() if abs(weight - number) <= margin]
         names = "" if near else _number_names(pieces, weight, margin)
         if not near and not names:
             return ""
-        said.append(near[0] if near else factor.format(names))
+        said.append(near[0] if near else part.factor.format(names))
     return ", and ".join(said)
 
 

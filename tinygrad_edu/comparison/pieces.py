@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,8 +53,8 @@ class Pieces:
         ]
         with composed():
             self.out: Tensor = op.composed(*self.leaves)
-        roots = [self.out._node] if self.out._node is not None else []
-        self.nodes: list[Node] = [node for node in reversed(ancestors(roots)) if not node.is_leaf]      # the oldest first
+        self.last = [self.out._node] if self.out._node is not None else []
+        self.nodes: list[Node] = [node for node in reversed(ancestors(self.last)) if not node.is_leaf]     # the oldest first
         self.true = self.gradients()
 
     def gradients(self, upstream: np.ndarray | None = None, at: Node | None = None) -> list[np.ndarray]:
@@ -97,27 +97,30 @@ class Pieces:
     def variants(self) -> list[tuple[str, Pieces]]:
         """The twin with one thing changed, with what was changed."""
         ones = np.ones_like(self.upstream)
-        found = [("dL/dout is not used, 1 stands in its place", Pieces(self.op, self.names, self.values, self.wanted, ones))]
+        changes: list[tuple[str, Callable[[], Pieces]]] = [
+            ("dL/dout is not used, 1 stands in its place", lambda: Pieces(self.op, self.names, self.values, self.wanted, ones))
+        ]
         for field, value in self.settings.items():
             if value:
-                found.append((f"{field} is left out", self.with_setting(field, 0.0)))
+                changes.append((f"{field} is left out", partial(self.with_setting, field, 0.0)))
         for i, (name, x) in enumerate(zip(self.names, self.values)):
             if x is not None and x.dtype.kind in "fb":
-                found.append((f"{name} is not used", self.with_input(i, np.ones_like(x))))
+                changes.append((f"{name} is not used", partial(self.with_input, i, np.ones_like(x))))
             if x is not None and x.dtype.kind == "b":
-                found.append((f"{name} is inverted", self.with_input(i, ~x)))
-        found += [(words, self.with_setting("eps", instead)) for words, _, instead in self.other_roots]
-        for field in {"axis", "axes"} & set(self.op.fields):
-            value = getattr(self.op, field)
-            axes = [*range(max(np.ndim(x) for x in self.values if x is not None))]
+                changes.append((f"{name} is inverted", partial(self.with_input, i, ~x)))
+        changes += [(words, partial(self.with_setting, "eps", instead)) for words, _, instead in self.other_roots]
+        for field in [field for field in self.op.fields if field in ("axis", "axes")]:
+            value, axes = getattr(self.op, field), range(max(np.ndim(x) for x in self.values if x is not None))
             others = axes if isinstance(value, int) else itertools.combinations(axes, len(value)) if isinstance(value, tuple) else ()
-            for other in others:
-                try:
-                    changed = self.with_setting(field, other)
-                except (ValueError, TypeError):         # these axes do not suit the other inputs
-                    continue
-                if changed.out.shape == self.out.shape:
-                    found.append((f"{field} is {other} in it, and should be {value}", changed))
+            changes += [(f"{field} is {x} in it, and should be {value}", partial(self.with_setting, field, x)) for x in others if x != value]
+        found = []
+        for words, change in changes:
+            try:
+                changed = change()
+            except Exception:                           # the twin is not made for it
+                continue
+            if changed.out.shape == self.out.shape:
+                found.append((words, changed))
         return found
 
     @cached_property
@@ -199,11 +202,11 @@ class Pieces:
         seen: set[int] = set()
         for names, values in zip(node.op.rule_names, node.kept):
             for name, value in zip(names, values):
-                if isinstance(value, np.ndarray) and value.size > 1 and value.dtype.kind == "f" and id(value) not in seen:
+                origin = node if name == "out" else node.parents[node.op.inputs.index(name)] if name in node.op.inputs else None
+                is_array = isinstance(value, np.ndarray) and value.size > 1 and value.dtype.kind == "f"
+                if is_array and origin is not None and id(value) not in seen:       # a constant has no origin, and no formula
                     seen.add(id(value))
-                    origin = node if name == "out" else node.parents[node.op.inputs.index(name)]
-                    if origin is not None:              # None for a constant, which has no formula
-                        yield self.formula(origin), value
+                    yield self.formula(origin), value
 
     def formula(self, node: Node | None) -> str:
         return formulas.formula(node, tuple(self.settings))
@@ -216,14 +219,14 @@ class Pieces:
             if parent is node and node.shape != user.shape and len(node.shape) == len(user.shape) and broadcasts_to(node.shape, user.shape)
         ]
         found = []
-        for user, i, node in uses:
+        for user, _, node in uses:
             axes = tuple(axis for axis, (n, m) in enumerate(zip(node.shape, user.shape)) if n != m)
             repeated = leaf_node(user.shape, user.dtype)
             repeated.order = node.order                 # the walk goes by it
             with self.parents((u, j, repeated if u is user else None) for u, j, _ in uses):
-                if repeated not in ancestors([self.out._node]):
+                if repeated not in ancestors(self.last):
                     continue
-                (terms,) = grad(self.out, [wrap(np.zeros(user.shape), repeated)], wrap(self.upstream), retain_graph=True)
+                terms: Any = grad(self.out, [wrap(np.zeros(user.shape), repeated)], wrap(self.upstream), retain_graph=True)[0]
                 onward = self.gradients(np.ones(node.shape), node)
             found.append(Repeated(formulas.called_below(node), axes, terms.numpy(), onward))
         return found
@@ -284,7 +287,8 @@ class Pieces:
         found += [form for name, x in named.items() if x for form in ((x, name), (1 / x, f"1/{name}"))]
         for name, x in self.settings.items():
             if x not in (0, 1):
-                found += [(x * (1 - x), f"{name} * (1 - {name})"), (1 - x, f"(1 - {name})"), (1 / (1 - x), f"1/(1 - {name})"), ((1 - x) / x, f"(1 - {name})/{name}")]
+                rest = f"(1 - {name})"
+                found += [(1 - x, rest), (1 / (1 - x), f"1/{rest}"), ((1 - x) / x, f"{rest}/{name}"), (x * (1 - x), f"{name} * {rest}")]
         return [(number, words) for number, words in found if abs(number) not in (0, 1)]
 
     @cached_property

@@ -60,15 +60,13 @@ def changed_functions(pieces: Pieces, i: int) -> Iterator[Suspect]:
 def elementwise_factors(pieces: Pieces, i: int) -> Iterator[Suspect]:
     """A factor that is an array is missing, there too often, or computed in another way."""
     true = pieces.true[i]
-    candidates = [(words, true * factor) for words, factor in array_factors(pieces, true.shape)]
-    candidates += [(words, true * factor) for words, factor in _other_roots(pieces, true.shape)]
-    for words, gradient in candidates:
-        if not any(are_proportional(gradient, changed.true[i]) for _, changed in pieces.variants):      # which say the same
-            yield from _instead(pieces, i, words, gradient)
+    for words, factor in array_factors(pieces, true.shape):
+        if not any(are_proportional(true * factor, changed.true[i]) for _, changed in pieces.variants):     # which say the same
+            yield from _instead(pieces, i, words, true * factor)
 
 
 def array_factors(pieces: Pieces, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
-    """By what a gradient of shape is multiplied if an array, as a factor, is missing or there once too often."""
+    """By what a gradient of shape is multiplied if a factor that is an array is missing, there too often, or computed in another way."""
     roots = [name for name, _ in pieces.roots]
     named = [(name, x, 1) for name, x in pieces.arrays if name not in roots] + [(f"1/{name}", 1 / x, 3) for name, x in pieces.roots if np.all(x)]
     named = [(name, x, powers) for name, x, powers in named if broadcasts_to(x.shape, shape) and x.size > 1]
@@ -79,10 +77,6 @@ def array_factors(pieces: Pieces, shape: tuple[int, ...]) -> Iterator[tuple[str,
     for (name, x, _), (other, y, _) in itertools.combinations(named, 2):
         if np.ndim(x * y) and (x * y).size < math.prod(shape):
             yield f"the factors {name} and {other} are missing", _inverse(x * y)
-
-
-def _other_roots(pieces: Pieces, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
-    """By what a gradient is multiplied if 1/sqrt(var + eps), or a power of it, is computed in another way."""
     for words, factor, _ in pieces.other_roots:
         if broadcasts_to(factor.shape, shape):
             for power, sign in ((1, ""), (2, "**2"), (3, "**3")):
@@ -106,11 +100,13 @@ def factors_inside(pieces: Pieces, i: int) -> Iterator[Suspect]:
 
 def changed_paths(pieces: Pieces, i: int) -> Iterator[Suspect]:
     """One of the paths is that of a function that differs in a setting, an input or the place of eps."""
-    right = dict(different_paths(pieces, i))
+    true, right = pieces.true[i], list(different_paths(pieces, i))
     for words, changed in pieces.variants:
-        for path, terms in changed.paths:
-            if path in right:
-                yield from _beside(pieces, i, f"in {path} {words}", pieces.true[i] - right[path], terms[i])
+        if len(changed.paths) != len(pieces.paths):     # it is another graph
+            continue
+        for (path, terms), (_, others) in zip(pieces.paths, changed.paths):
+            if any(terms[i] is term for _, term in right):
+                yield from _beside(pieces, i, f"in {path} {words}", true - terms[i], others[i])
 
 
 def paths_with_a_factor(pieces: Pieces, i: int) -> Iterator[Suspect]:
@@ -118,7 +114,7 @@ def paths_with_a_factor(pieces: Pieces, i: int) -> Iterator[Suspect]:
     true = pieces.true[i]
     large = [(name, x) for name, x in pieces.arrays if x.shape == true.shape]
     for path, term in different_paths(pieces, i):
-        for words, factor in itertools.chain(array_factors(pieces, true.shape), _other_roots(pieces, true.shape)):
+        for words, factor in array_factors(pieces, true.shape):
             yield from _beside(pieces, i, f"in {path} {words}", true - term, term * factor)
         for (name, right), (other, wrong) in itertools.permutations(large, 2):
             yield from _beside(pieces, i, f"in {path} stands {other} where {name} should", true - term, term * _inverse(right) * wrong)
@@ -216,17 +212,23 @@ def _beside(pieces: Pieces, i: int, words: str, fixed: np.ndarray, moving: np.nd
         yield Suspect(fixed, moving, said, f"{words}, and it is {{}} times that")
 
 
-def two_paths(pieces: Pieces, i: int) -> Iterator[tuple[np.ndarray, list[tuple[dict[int, str], str, np.ndarray]]]]:
-    """Two terms that both are wrong: what is right beside them, and for each what is said at which weight."""
+class Part(NamedTuple):
+    """A part of the gradient, and what is said if it counts another number of times than once; see Suspect."""
+
+    value: np.ndarray
+    said: dict[int, str]
+    factor: str
+
+
+def two_parts(pieces: Pieces, i: int) -> Iterator[tuple[np.ndarray, list[Part]]]:
+    """Two parts that may both be wrong, with what is right beside them: two paths, or a path and all the rest."""
     true = pieces.true[i]
-    terms = [(f"{words}", term) for words, term in different_paths(pieces, i)]
-    for group in itertools.combinations(terms, 2):
-        named = [
-            ({0: f"{words} is left out", 1: "", -1: f"{words} has the wrong sign"}, f"{words} is {{}} times what it should be", term)
-            for words, term in group
-        ]
-        yield true - group[0][1] - group[1][1], named
-    for words, term in terms:
-        whole = ({-1: "it has the wrong sign"}, "it is {} times what it should be", true - term)
-        part = ({0: f"{words} is left out", -1: f"{words} has the wrong sign"}, f"{words} is {{}} times what it should be", term)
-        yield np.zeros_like(true), [whole, part]
+    parts = [
+        Part(term, {0: f"{words} is left out", -1: f"{words} has the wrong sign"}, f"{words} is {{}} times what it should be")
+        for words, term in different_paths(pieces, i)
+    ]
+    for first, second in itertools.combinations(parts, 2):
+        yield true - first.value - second.value, [first, second]
+    for part in parts:
+        all_but = Part(true - part.value, {-1: "it has the wrong sign"}, "it is {} times what it should be")
+        yield np.zeros_like(true), [all_but, part]
