@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.examples import digits
+from tinygrad_edu.examples import adding, digits
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -71,3 +71,30 @@ def test_correct_says_it_of_each_sample_without_recording():
     hits = digits.correct(network, tg.data.TensorDataset(np.zeros((3, 2), np.float32), np.array([1, 0, 1])))
     assert hits.tolist() == [True, False, True] and not hits.requires_grad and not network.training
     assert network.norm.num_batches_tracked.item() == 0
+
+
+def test_the_adding_example_learns_what_it_prints():
+    program = [sys.executable, "-m", "tinygrad_edu.examples.adding"]
+    *lines, last = subprocess.run(program, cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == [f"batch {batch}" for batch in range(250, 1501, 250)]
+    error, of_mean = map(float, re.fullmatch(r"new sequences: mean squared error (\S+), where always saying the mean has (\S+)", last).groups())
+    assert error < 0.005 and of_mean == pytest.approx(1 / 6, abs=0.02)
+
+
+def test_the_adding_example_asks_for_the_sum_of_one_number_in_each_half():
+    x, sums = adding.draw(np.random.default_rng(0), steps=7, count=50)
+    numbers, marks = x[..., 0], x[..., 1]
+    assert x.dtype == sums.dtype == np.float32 and 0 <= numbers.min() < numbers.max() < 1
+    assert (marks[:3].sum(axis=0) == 1).all() and (marks[3:].sum(axis=0) == 1).all()
+    np.testing.assert_allclose(sums, [column[mark == 1].sum() for column, mark in zip(numbers.T, marks.T)], rtol=1e-6)
+
+
+def test_the_adding_example_is_the_same_for_the_same_seed_and_on_its_twins():
+    histories = []
+    for mode in (tg.enable_grad, tg.enable_grad, tg.composed):
+        tg.manual_seed(1)
+        with mode():
+            histories.append(list(adding.learn(adding.Network(hidden=8), np.random.default_rng(1), batches=20)))
+    first, again, twins = histories
+    assert first == again and first[-1] < first[0]
+    np.testing.assert_allclose(first, twins, rtol=1e-4)
