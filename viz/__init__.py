@@ -8,10 +8,12 @@ from .formats import as_json, as_mermaid, as_networkx
 from .graph import Edge, Graph, GraphNode, Kept, Scope, graph
 from .rules import formula, rules
 from .steps import Share, Step, steps
+from .training import plot_curves, plot_filters, plot_gradient_flow, plot_histograms
 from .values import noted, said
 from .words import Holding, Memory, explain, memory, why_no_grad
 
 __all__ = [
     "Drawing", "Edge", "Graph", "GraphNode", "Holding", "Kept", "Memory", "Scope", "Share", "Step", "as_json", "as_mermaid", "as_networkx", "dot",
-    "draw", "explain", "folded", "formula", "graph", "memory", "noted", "rules", "said", "steps", "why_no_grad",
+    "draw", "explain", "folded", "formula", "graph", "memory", "noted", "plot_curves", "plot_filters", "plot_gradient_flow", "plot_histograms",
+    "rules", "said", "steps", "why_no_grad",
 ]

@@ -80,31 +80,13 @@ def _shown(epochs: Iterator[tuple[float, float]], count: int) -> Iterator[tuple[
 
 def _plot(history: list[tuple[float, float]], what: str, path: Path) -> list[Path]:
     """The curves of loss and accuracy in a picture; no file without matplotlib."""
+    losses, accuracies = zip(*history)
+    curves = {"training loss": losses, "test accuracy in %": [100 * accuracy for accuracy in accuracies]}
     try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
+        figure = tg.viz.plot_curves(curves, title=f"Learning {what}")
     except ImportError:
         print('\nmatplotlib, which plots the curves, is not installed: pip install "tinygrad_edu[plot]"')
         return []
-    epochs = range(1, len(history) + 1)
-    losses, accuracies = zip(*history)
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    figure.suptitle(f"Learning {what}")
-    panels = figure.subplots(1, 2)
-    curves = [
-        ("training loss", "mean cross entropy", losses, "#0072B2", "{:.3f}"),
-        ("test accuracy", "accuracy in %", [100 * accuracy for accuracy in accuracies], "#D55E00", "{:.1f} %"),
-    ]
-    for panel, (title, label, values, color, form) in zip(panels, curves):
-        panel.plot(epochs, values, color=color, marker="o", markersize=3)
-        panel.annotate(
-            form.format(values[-1]), (epochs[-1], values[-1]), xytext=(0, 8), textcoords="offset points", ha="right", color=color
-        )
-        panel.set(title=title, xlabel="epoch", ylabel=label, xlim=(0.5, len(history) + 0.5))
-        panel.margins(y=0.12)
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        panel.grid(color="#DDDDDD", linewidth=0.6)
-        panel.spines[["top", "right"]].set_visible(False)
     return [_written(path, partial(figure.savefig, dpi=150))]
 
 
