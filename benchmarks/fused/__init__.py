@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     activation,
     attention,
+    convolution,
     dense,
     loss,
     normalization,
@@ -21,6 +22,7 @@ ROWS: tuple[Row, ...] = (
     *activation.ROWS,
     *dense.ROWS,
     *attention.ROWS,
+    *convolution.ROWS,
     *pooling.ROWS,
     *recurrent.ROWS,
     *regularization.ROWS,

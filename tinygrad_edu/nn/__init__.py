@@ -4,6 +4,7 @@ from . import functional, init
 from .layers.activation import GELU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .layers.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from .layers.container import Flatten, Identity, Sequential
+from .layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .layers.dense import Linear
 from .layers.loss import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from .layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm1d, InstanceNorm2d, LayerNorm, RMSNorm
@@ -39,6 +40,12 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor
+from ..errors import UnsupportedError
 
 
 class Reshape(Op):
@@ -175,6 +176,26 @@ class Stack(Op):
         return g[(slice(None),) * self.axis + (index,)]
 
 
+class Pad(Op):
+    """Values put around x.
+
+    out[i] = x[i - before] where that is an element of x, else the value of that side
+
+    Shapes    widths has a pair (before, after) for each axis of x: how many elements are added there.
+    Gradient  dL/dx = the part of g where x went
+    Keeps     the shape of x, no array.
+    """
+
+    widths: tuple[tuple[int, int], ...]
+    values: tuple[tuple[complex, complex], ...]
+
+    def forward(self, x):
+        return np.pad(x, self.widths or 0, constant_values=self.values or 0)      # NumPy takes no list of pairs that is empty
+
+    def grad_x(self, g, x_shape):
+        return g[tuple([slice(before, before + n) for (before, _), n in zip(self.widths, x_shape)])]
+
+
 def broadcast_back(g: Any, shape: tuple[int, ...]) -> Any:
     """g repeated to shape, in a rule: a new array from a number, a read-only view of an array, or recorded on a Tensor."""
     if isinstance(g, np.generic):
@@ -313,6 +334,29 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
     if not arrays:
         raise ValueError("stack: needs at least one array, got none")
     return Stack(_axis("stack", axis, ndim(arrays[0]) + 1))(*arrays)
+
+
+@implements(np.pad)
+def pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0, **settings: Any) -> Tensor:
+    """array with values around it. Of NumPy's modes only "constant" is taken.
+
+    Parameters
+        pad_width        how many values come before and after each axis: an int, a pair (before, after) for all axes, a pair for each, or
+                         a dict {axis: int or pair} for those that are padded.
+        constant_values  the values: a number, a pair for all axes, or a pair for each.
+
+    >>> pad(Tensor([1.0, 2.0]), (1, 2))
+    Tensor([0., 1., 2., 0., 0.])
+    """
+    if mode != "constant" or settings:
+        what = f"the mode {mode!r}" if mode != "constant" else f"the argument {', '.join(settings)}"
+        raise UnsupportedError(f"pad: {what} is not taken; mode needs to be 'constant', with constant_values")
+    axes = ndim(array)
+    if isinstance(pad_width, dict):
+        given = {_axis("pad", axis, axes): width for axis, width in pad_width.items()}
+        pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(axes)]
+    widths, values = [np.broadcast_to(np.asarray(each), (axes, 2)).tolist() for each in (pad_width, constant_values)]
+    return Pad(tuple([(index(before), index(after)) for before, after in widths]), tuple(map(tuple, values)))(array)
 
 
 def ndim(a: Any) -> int:

@@ -360,6 +360,13 @@ def stack_cases(rng: np.random.Generator) -> Cases:
         yield Case(stacked, **xs, axis=axis)
 
 
+@cases_of(shape.Pad)
+def pad_cases(rng: np.random.Generator) -> Cases:
+    for x_shape, pad_width in ((3,), 2), ((2, 3), (1, 2)), ((2, 3), ((0, 1), (2, 0))), ((2, 1, 3), {1: (1, 0), -1: 2}), ((), 1), ((0, 2), 1):
+        yield Case(shape.pad, x=uniform(rng, x_shape), pad_width=pad_width)
+    yield Case(shape.pad, x=uniform(rng, (2, 3)), pad_width=1, mode="constant", constant_values=((1, 2), (3, 0.5)))
+
+
 # Indexing
 
 

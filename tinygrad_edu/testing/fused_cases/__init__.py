@@ -3,6 +3,7 @@
 from . import (
     activation,
     attention,
+    convolution,
     dense,
     loss,
     normalization,
