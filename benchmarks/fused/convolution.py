@@ -52,16 +52,16 @@ def called(name: str, **settings: Any) -> Callable[..., Any]:
     return lambda F, x, weight, bias: getattr(F, name)(x, weight, bias, **settings)
 
 
+SAME = {"padding": 1}
+TWICE = {"stride": 2, "padding": 1, "output_padding": 1}
+AIMS: dict[tuple[int, ...], Any] = {(32, 32, 28, 28): ({"both": 2.3}, {"both": 1.5})}
+
 ROWS = (
     *(
-        Row("conv2d", shape, images, called("conv2d", padding=1), convolution, *aims)
-        for shape, *aims in (
-            ((32, 32, 28, 28), {"both": 2.3}, {"both": 1.5}),
-            ((32, 64, 14, 14),),
-            ((64, 1, 28, 28),),
-        )
+        Row("conv2d", shape, images, called("conv2d", **SAME), convolution, *AIMS.get(shape, ()))
+        for shape in ((64, 1, 28, 28), (32, 64, 14, 14), (32, 32, 28, 28))
     ),
-    Row("conv1d", (32, 64, 256), images, called("conv1d", padding=1), convolution),
-    Row("conv3d", (4, 16, 16, 16, 16), images, called("conv3d", padding=1), convolution),
-    Row("conv_transpose2d", (32, 64, 14, 14), transposed_images, called("conv_transpose2d", stride=2, padding=1, output_padding=1), convolution_transpose),
+    Row("conv1d", (32, 64, 256), images, called("conv1d", **SAME), convolution),
+    Row("conv3d", (4, 16, 16, 16, 16), images, called("conv3d", **SAME), convolution),
+    Row("conv_transpose2d", (32, 64, 14, 14), transposed_images, called("conv_transpose2d", **TWICE), convolution_transpose),
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class Columns:
     """
 
     def __init__(self, channels: int, images: int, axes: tuple[Axis, ...], dtype: np.dtype) -> None:
-        self.steps = []
+        self.steps: list[tuple[np.ndarray, list[tuple[Any, Any]]]] = []
         shape = [images, *[axis.size for axis in axes]]
         for i, axis in reversed(list(enumerate(axes))):
             if not axis.is_plain or (i == 0 and not self.steps):
@@ -72,11 +72,12 @@ class Columns:
                 copies = [((slice(None), tap, ..., windows, *after), (..., places, *after)) for tap, windows, places in inside(axis)]
                 self.steps.append((np.zeros((channels, *shape), dtype), copies))
         self.rows = channels * math.prod([len(axis.starts) for axis in axes])
+        self.width = images * math.prod([axis.windows for axis in axes])
 
     def matrix(self, groups: int) -> np.ndarray:
         """(groups, channels of a group * taps, images * windows), in the memory itself."""
-        array = self.steps[-1][0]
-        return array.reshape(groups, self.rows // groups, array.size // max(1, self.rows))
+        columns, _ = self.steps[-1]
+        return columns.reshape(groups, self.rows // groups, self.width)
 
     def fill(self, images: np.ndarray) -> None:
         """See images (images, channels, ...)."""

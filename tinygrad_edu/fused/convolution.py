@@ -67,7 +67,7 @@ class Convolution(Sliding):
 
     Shapes    x (N, C, *L), weight (O, C / groups, *K), bias (O,) or None, out (N, O, *size).
     Gradient  dL/dx      = the transposed convolution of g with weight
-              dL/dweight = sum over the windows of g times what the window sees: ConvolutionWeight
+              dL/dweight = what the windows see, times g: ConvolutionWeight
               dL/dbias   = sum of g over n, i
     Keeps     weight for dL/dx, x for dL/dweight; the columns, which hold each element of x once for each tap, are made anew.
     Source    Dumoulin and Visin (2016), arXiv:1603.07285; Chellapilla, Puri and Simard (2006), High performance convolutional neural
@@ -110,7 +110,7 @@ class TransposedConvolution(Sliding):
 
     Shapes    x (N, C, *windows), weight (C, O / groups, *K), bias (O,) or None, out (N, O, *size).
     Gradient  dL/dx      = the convolution of g with weight
-              dL/dweight = sum over the windows of x times what the window sees of g: ConvolutionWeight
+              dL/dweight = what the windows see of g, times x: ConvolutionWeight
               dL/dbias   = sum of g over n, l
     Keeps     weight for dL/dx, x for dL/dweight.
     Source    Dumoulin and Visin (2016), arXiv:1603.07285, chapter 4.
@@ -166,15 +166,14 @@ class TransposedConvolution(Sliding):
 
 
 class ConvolutionWeight(Sliding):
-    """How each output of the windows goes with what they see: the gradient of a convolution by its weight.
+    """What windows see, times what is given for them, summed up: with the gradient of a convolution as y, that of its weight.
 
-    out[o, c, t] = sum over n, i of g[n, o, i] * x[n, c, stride * i + dilation * t - padding]
+    out[o, c, t] = sum over n, i of y[n, o, i] * x[n, c, stride * i + dilation * t - padding]
 
-    Shapes    x (N, C, *L), g (N, O, *windows), out (O, C / groups, *size): size is that of the kernel.
-    Gradient  with respect to x the transposed convolution of g, with respect to g the convolution of x, with dL/dout as weight.
-    Keeps     g for the first, x for the second.
-
-    forward calls its second input y, for in the rules g is dL/dout.
+    Shapes    x (N, C, *L), y (N, O, *windows), out (O, C / groups, *size): size is that of the kernel.
+    Gradient  dL/dx = the transposed convolution of y with g as its weight
+              dL/dy = the convolution of x with g as its weight
+    Keeps     y for dL/dx, x for dL/dy.
     """
 
     def forward(self, x, y):

@@ -181,7 +181,9 @@ def _checked(
             f"many as the kernel of {_by(weight.shape[2:])}"
         )
     if groups < 1 or weight.shape[0] % groups:
-        raise ValueError(f"{function}: {described('weight', weight)}, and its {weight.shape[0]} {channels[0]} do not make groups={groups} equal groups")
+        raise ValueError(
+            f"{function}: {described('weight', weight)}, and its {weight.shape[0]} {channels[0]} do not make groups={groups} equal groups"
+        )
     found, transposed = input.shape[-axes - 1], channels[0] == "in_channels"
     needed, outputs = (weight.shape[0], weight.shape[1] * groups) if transposed else (weight.shape[1] * groups, weight.shape[0])
     if found != needed:

@@ -92,9 +92,12 @@ class Convolution(Module):
             init.uniform_(self.bias, -bound, bound, generator)
 
     def forward(self, input: Any) -> Tensor:
-        input, padding = as_tensor(input), self.padding
-        if self.padding_mode != "zeros" and input.ndim > self.axes:
-            input, padding = self._padded(input), 0
+        input = as_tensor(input)
+        if self.padding_mode == "zeros" or input.ndim <= self.axes:     # with too few axes the function says so
+            return self._convolved(input, self.padding)
+        return self._convolved(self._padded(input), 0)
+
+    def _convolved(self, input: Tensor, padding: Each | str) -> Tensor:
         return type(self).function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def _paddings(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -119,8 +122,11 @@ class Convolution(Module):
     def formula(self) -> list[str]:
         windows, taps = ", ".join("ijk"[: self.axes]), ", ".join("rst"[-self.axes:])
         bias = "" if self.bias is None else "bias[o] + "
-        lines = [f"out[n, o, {windows}] = {bias}sum over c, {taps} of weight[o, c, {taps}] * x[n, c, {', '.join(self._places())}]"]
-        return lines + self._shapes() + ([] if self.padding_mode == "zeros" else [f"beyond its ends, x goes on by padding_mode={self.padding_mode!r}"])
+        lines = [
+            f"out[n, o, {windows}] = {bias}sum over c, {taps} of weight[o, c, {taps}] * x[n, c, {', '.join(self._places())}]",
+            self._shapes(),
+        ]
+        return lines if self.padding_mode == "zeros" else [*lines, f"outside of x, what padding_mode={self.padding_mode!r} says"]
 
     def _places(self) -> list[str]:
         """For each axis, in words, the place where a tap of a window is."""
@@ -130,10 +136,10 @@ class Convolution(Module):
             for stride, dilation, padding, window, tap in zip(self.stride, self.dilation, before, "ijk", "rst"[-self.axes:])
         ]
 
-    def _shapes(self) -> list[str]:
+    def _shapes(self) -> str:
         bias = "" if self.bias is None else f", bias {self.bias.shape}"
         groups = f"; c are the channels in the group of o, of {self.groups} groups" if self.groups > 1 else ""
-        return [f"weight {self.weight.shape}{bias}{groups}"]
+        return f"weight {self.weight.shape}{bias}{groups}"
 
 
 class Conv1d(Convolution):
@@ -258,7 +264,7 @@ class TransposedConvolution(Convolution):
         return [
             f"out[n, o, {places}] = {bias}sum over c, {windows}, {taps} of weight[c, o, {taps}] * x[n, c, {windows}]",
             f"with {where}",
-            *self._shapes(),
+            self._shapes(),
         ]
 
 
