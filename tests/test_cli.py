@@ -293,7 +293,7 @@ def test_the_report_is_written_for_programs(tmp_path, capsys):
     ("arguments", "said"),
     [
         ([], "the following arguments are required: command"),
-        (["draw"], "invalid choice: 'draw'"),
+        (["paint"], "invalid choice: 'paint'"),
         (["compare"], "the following arguments are required: op"),
         (["compare", "layer_cake"], "argument op: invalid choice: 'layer_cake'"),
         (["compare", "sigmoid", "--shape", "3x4"], "argument --shape: '3x4' is no shape; write whole numbers from 1 on, like 128,64"),

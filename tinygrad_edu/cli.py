@@ -56,7 +56,7 @@ def _parser() -> _Parser:
     demo = commands.add_parser("demo", help="learn digits, compare fused with composed batch norm, draw the graph")
     demo.add_argument("--output", default="demo-output", metavar="FOLDER", help="where the files go (default: %(default)s)")
     demo.add_argument("--epochs", type=_count, default=30, metavar="N", help="how often to see the data (default: %(default)s)")
-    demo.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is random (default: %(default)s)")
+    demo.add_argument("--seed", type=_from_0, default=0, metavar="N", help="of all that is random (default: %(default)s)")
     demo.set_defaults(run=_demo)
 
     compare = commands.add_parser(
@@ -77,11 +77,28 @@ def _parser() -> _Parser:
     compare.add_argument("--orders", type=_orders, default=(1, 2, 3), metavar="N,N", help="of the derivatives, some of 1,2,3 (default: all)")
     compare.add_argument("--rtol", type=_tolerance, metavar="X", help="relative tolerance (default: by dtype)")
     compare.add_argument("--atol", type=_tolerance, metavar="X", help="absolute tolerance (default: by dtype)")
-    compare.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the inputs (default: %(default)s)")
+    compare.add_argument("--seed", type=_from_0, default=0, metavar="N", help="of the inputs (default: %(default)s)")
     compare.add_argument("--sweep", action="store_true", help="see on hard inputs, too, where digits are lost; in float32 and float64")
     compare.add_argument("--json", metavar="FILE", help="write the report there as well, for programs")
     compare.add_argument("--html", metavar="FILE", help="write the report there as well, as a page with both graphs")
     compare.set_defaults(run=_compare)
+
+    draw = commands.add_parser(
+        "draw", help="draw the graph that a program records",
+        description="Draw the graph that a program records: it is executed until its first backward pass, and the loss is drawn from there.",
+    )
+    draw.add_argument(
+        "program", help="FILE.py, or a module such as tinygrad_edu.examples.digits; with :NAME after it, a tensor in it or a function that gives one"
+    )
+    draw.add_argument("--output", metavar="FILE", help=f"the picture; its suffix is one of {', '.join(tg.viz.SUFFIXES)} (default: graph.svg)")
+    draw.add_argument("--html", metavar="FILE", help="a page on which one steps through the backward pass")
+    shown = f"some of {','.join(tg.viz.SHOWABLE)} (default: {','.join(tg.viz.SHOWN)})"
+    draw.add_argument("--show", type=_names, default=tg.viz.SHOWN, metavar="NAME,NAME", help=shown)
+    draw.add_argument("--backward", action="store_true", help="draw what goes back along each arrow, too")
+    draw.add_argument("--unfold", action="store_true", help="open fused ops into their composed twins")
+    draw.add_argument("--depth", type=_from_0, default=tg.viz.DEPTH, metavar="N", help="how many modules inside one another are open (default: 3)")
+    draw.add_argument("--direction", choices=["TB", "LR"], default="TB", help="top to bottom, or left to right (default: %(default)s)")
+    draw.set_defaults(run=_draw)
     return parser
 
 
@@ -89,6 +106,29 @@ def _demo(options: argparse.Namespace, parser: _Parser) -> int:
     from tinygrad_edu.examples import demo
 
     demo.run(options.output, options.epochs, options.seed)
+    return 0
+
+
+def _draw(options: argparse.Namespace, parser: _Parser) -> int:
+    try:
+        loss = tg.viz.loss_of(options.program)
+    except (GraphError, ImportError) as error:
+        parser.error(f"draw: {error}")
+    except OSError:
+        raise
+    except Exception as error:
+        raise SystemExit(f"tinygrad-edu: draw: {options.program} failed: {type(error).__name__}: {error}") from error
+    try:
+        drawing = tg.viz.draw(
+            loss, titles=[options.program], direction=options.direction, show=options.show, backward=options.backward, unfold=options.unfold,
+            depth=options.depth,
+        )
+        print(f"{options.program}: {drawing!r}")
+        for path in (options.html, options.output or ("" if options.html else "graph.svg")):
+            if path:
+                print(drawing.save(path))
+    except (ValueError, RuntimeError, TimeoutError) as error:
+        parser.error(f"draw: {error}")
     return 0
 
 
@@ -236,7 +276,11 @@ def _problem(text: str) -> str:
     return text
 
 
-def _seed(text: str) -> int:
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+def _from_0(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
     return int(text)
