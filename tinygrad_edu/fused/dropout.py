@@ -6,7 +6,7 @@ import numpy as np
 
 from ..engine.op import Fused
 from ..engine.tensor import Tensor
-from .blocks import filled
+from .blocks import clear, filled
 
 
 class Dropout(Fused):
@@ -26,11 +26,8 @@ class Dropout(Fused):
     def forward(self, x, mask):
         def kernel(out, x, mask):
             np.multiply(x, self.scale, out=out)
-            bits = out.view(f"i{out.itemsize}")
-            bits &= -mask.view(np.int8)         # all bits or none: a product with 0 would leave NaN of NaN and infinities
+            clear(out, mask)
 
-        if x.dtype.char not in "efd":           # with other bits
-            return np.where(mask, x * self.scale, 0)
         return filled(kernel, x, mask)
 
     def grad_x(self, g, mask):

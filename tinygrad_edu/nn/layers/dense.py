@@ -10,6 +10,7 @@ import numpy as np
 from ...engine.tensor import Tensor
 from ...ops.creation import zeros
 from .. import functional as F, init
+from ..functional.dense import check_activation
 from ..module import Module, Parameter
 
 
@@ -21,12 +22,14 @@ class Linear(Module):
     Parameters
         in_features, out_features  the sizes k and m of the last axis of x and of out.
         bias                       whether there is a bias.
+        activation                 "relu", "tanh" or "sigmoid", which is applied to out in the same node; None for none.
         dtype                      of the parameters; the default dtype if not given.
         generator                  what draws the parameters.
 
     Shapes    x (..., k), weight (m, k), bias (m,), out (..., m).
     Starts    weight and bias evenly from [-1 / sqrt(k), 1 / sqrt(k)), as in PyTorch.
-    Raises    ShapeError if the last axis of x has another size, DTypeError if x has another dtype than weight.
+    Raises    ShapeError if the last axis of x has another size, DTypeError if x has another dtype than weight, ValueError for another
+              activation.
 
     >>> import tinygrad_edu as tg
     >>> layer = Linear(3, 2)
@@ -35,9 +38,18 @@ class Linear(Module):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = None, generator: np.random.Generator | None = None
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        activation: str | None = None,
+        dtype: Any = None,
+        generator: np.random.Generator | None = None,
     ) -> None:
         super().__init__()
+        check_activation("Linear", activation)
+        self.activation = activation
         self.in_features = in_features
         self.out_features = out_features
         self.weight = Parameter(zeros((out_features, in_features), dtype))
@@ -52,12 +64,13 @@ class Linear(Module):
             init.uniform_(self.bias, -bound, bound, generator)
 
     def forward(self, input: Any) -> Tensor:
-        return F.linear(input, self.weight, self.bias)
+        return F.linear(input, self.weight, self.bias, activation=self.activation)
 
     def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        activation = "" if self.activation is None else f", activation={self.activation!r}"
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}{activation}"
 
     def formula(self) -> list[str]:
-        if self.bias is None:
-            return [f"out = x @ weight.T    weight {self.weight.shape}"]
-        return [f"out = x @ weight.T + bias    weight {self.weight.shape}, bias {self.bias.shape}"]
+        out = "x @ weight.T" if self.bias is None else "x @ weight.T + bias"
+        shapes = f"weight {self.weight.shape}" + ("" if self.bias is None else f", bias {self.bias.shape}")
+        return [f"out = {out if self.activation is None else f'{self.activation}({out})'}    {shapes}"]
