@@ -214,8 +214,8 @@ MISTAKES = [
     (Linear, "grad_bias", "averaged over the rows", lambda self, g: g.reshape(-1, max(g.shape[-1], 1)).mean(axis=0)),
     (Sigmoid, "grad_x", "the second factor forgotten", lambda self, g, out: g * out),
     (LogSoftmax, "grad_x", "g not summed", lambda self, g, out: g - np.exp(out) * g),
-    (CrossEntropy, "backward", "the weights forgotten", lambda self, g, logits, target, weight, logsumexp: (
-        (np.exp(logits - logsumexp) - self.shares(logits, target, weight)) * g.reshape(-1, 1), None, None)),
+    (CrossEntropy, "backward", "the weights forgotten", lambda self, g, logits, target, weight, largest, total: (
+        (np.exp(logits - largest) / total - self.shares(logits, target, weight)) * g.reshape(-1, 1), None, None)),
 ]
 # fmt: on
 

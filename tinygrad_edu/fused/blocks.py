@@ -58,7 +58,8 @@ def row_blocks(axis: int, *arrays: np.ndarray) -> Iterator[list[np.ndarray]]:
     lines = [array.reshape(outer, array.shape[axis], inner).swapaxes(1, 2) for array in arrays]
     if inner == 1:
         lines = [array[:, 0] for array in lines]
-    return ([array[piece] for array in lines] for piece in blocks(outer, length * inner * arrays[0].itemsize))
+    # Twice as large as those of elements: the kernels work on two arrays, and each call has something to do for each row.
+    return ([array[piece] for array in lines] for piece in blocks(outer, length * inner * arrays[0].itemsize, 2 * BLOCK_BYTES))
 
 
 def row_sums(a: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:

@@ -21,7 +21,8 @@ class CrossEntropy(Fused):
 
     Shapes    logits (N, C), target (N,) integers, weight (C,) or None, out () or (N,).
     Gradient  dL/dlogits = g * (softmax(logits) * sum over c of share - share)
-    Keeps     logits, target and weight, with logsumexp, one number a row; the softmax is computed again.
+    Keeps     logits, target and weight, with largest, the largest logit, and total, the sum of exp(logits - largest), one number a row;
+              the softmax is computed again: exp(logits - largest) / total.
     Source    Bishop (2006), Pattern recognition and machine learning, equation 4.109; Szegedy et al. (2016),
               arXiv:1512.00567, section 7, for label smoothing.
     """
@@ -33,31 +34,32 @@ class CrossEntropy(Fused):
 
     def forward(self, logits, target, weight):
         label, own, spread = self._parts(logits, target, weight)
-        losses, logsumexp = np.empty(label.shape, logits.dtype), np.empty(label.shape, logits.dtype)
+        losses, largest, total = (np.empty(len(logits), logits.dtype) for _ in range(3))
         for rows in blocks(len(logits), logits[:1].nbytes):
             by_class = _by_class(logits[rows])
-            largest = np.max(by_class, axis=0)
-            shifted = by_class - largest
-            of_label = shifted[label[rows], np.arange(len(largest))]
+            np.max(by_class, axis=0, out=largest[rows])
+            shifted = by_class - largest[rows]
+            of_label = shifted[label[rows], np.arange(shifted.shape[1])]
             of_all = _weighted_sum(shifted, weight) if self.label_smoothing else 0
-            log_sum = np.log(row_sums(np.exp(shifted, out=shifted).T)[:, 0])
-            np.add(largest, log_sum, out=logsumexp[rows])
+            total[rows] = row_sums(np.exp(shifted, out=shifted).T)[:, 0]
+            log_sum = np.log(total[rows])
             # A class without a share may have the logit -inf, and 0 * inf is NaN.
             losses[rows] = np.where(own[rows] == 0, 0, own[rows] * (log_sum - of_label))
             if self.label_smoothing:
                 losses[rows] += np.where(spread[rows] == 0, 0, spread[rows] * (_sum(weight, logits) * log_sum - of_all))
-        return (losses if self.reduction == "none" else np.sum(losses)), {"logsumexp": logsumexp[:, None]}
+        kept = {"largest": largest[:, None], "total": total[:, None]}
+        return (losses if self.reduction == "none" else np.sum(losses)), kept
 
-    def backward(self, g, logits, target, weight, logsumexp):
+    def backward(self, g, logits, target, weight, largest, total):
         label, own, spread = self._parts(logits, target, weight)
         own, spread = g * own, g * spread
-        of_row = own + spread * _sum(weight, logits)
+        factor = (own + spread * _sum(weight, logits)) / total[:, 0]
         grad = np.empty(logits.shape, logits.dtype)
         for rows in blocks(len(logits), logits[:1].nbytes):
-            by_class = _by_class(logits[rows]) - logsumexp[rows, 0]
+            by_class = _by_class(logits[rows]) - largest[rows, 0]
             np.exp(by_class, out=by_class)
-            by_class *= of_row[rows]
-            by_class[label[rows], np.arange(len(label[rows]))] -= own[rows]
+            by_class *= factor[rows]
+            by_class[label[rows], np.arange(by_class.shape[1])] -= own[rows]
             if self.label_smoothing:
                 by_class -= spread[rows] * (1 if weight is None else weight[:, None])
             grad[rows] = by_class.T

@@ -18,10 +18,11 @@ class LogSumExp(Fused):
 
     Shapes    out has the shape of x without axis, or with size 1 there if keepdims.
     Gradient  dL/dx = g * exp(x - out), the softmax; 0 where all of x is -inf.
-    Keeps     x and out, one number for each sum; the softmax is computed again.
+    Keeps     x, with largest and total, two numbers for each sum; the softmax is computed again: exp(x - largest) / total.
     Source    Blanchard, Higham and Higham (2021), Accurately computing the log-sum-exp and softmax functions.
 
-    The largest element of x is subtracted first, so that no exponent is positive, and added again.
+    The largest element of x is subtracted first, so that no exponent is positive, and added again; 0 in its place where no element
+    is large.
     """
 
     axis: tuple[int, ...]
@@ -29,26 +30,29 @@ class LogSumExp(Fused):
 
     def forward(self, x):
         lines, axis = self._with_one_axis(x)
-        out = np.empty(_with_size_1(lines.shape, axis), np.result_type(x, np.float16))
-        for x_rows, out_rows in row_blocks(axis, lines, out):
+        column, dtype = _with_size_1(lines.shape, axis), np.result_type(x, np.float16)
+        out, largest, total = np.empty(column, dtype), np.empty(column, dtype), np.empty(column, dtype)
+        for x_rows, out_rows, largest_rows, total_rows in row_blocks(axis, lines, out, largest, total):
             if is_harmless(x_rows):
-                np.log(row_sums(np.exp(x_rows)), out=out_rows)
-                continue
-            largest = np.max(x_rows, axis=-1, keepdims=True)
-            largest = np.where(np.isinf(largest), 0, largest)       # inf - inf is NaN
+                largest_rows[...] = 0
+                total_rows[...] = row_sums(np.exp(x_rows))
+            else:
+                np.max(x_rows, axis=-1, keepdims=True, out=largest_rows)
+                largest_rows[np.isinf(largest_rows)] = 0            # inf - inf is NaN
+                total_rows[...] = row_sums(np.exp(x_rows - largest_rows))
             with np.errstate(divide="ignore"):                      # the logarithm of no exponential at all is -inf
-                np.log(row_sums(np.exp(x_rows - largest)), out=out_rows)
-            out_rows += largest
-        return out.reshape([1 if i in self.axis else n for i, n in enumerate(x.shape) if self.keepdims or i not in self.axis])
+                np.log(total_rows, out=out_rows)
+            out_rows += largest_rows
+        shape = [1 if i in self.axis else n for i, n in enumerate(x.shape) if self.keepdims or i not in self.axis]
+        return out.reshape(shape), {"largest": largest, "total": total}
 
-    def backward(self, g, x, out):
+    def backward(self, g, x, largest, total):
         lines, axis = self._with_one_axis(x)
-        column = _with_size_1(lines.shape, axis)
-        grad = np.empty(lines.shape, out.dtype)
-        for x_rows, g_rows, out_rows, grad_rows in row_blocks(axis, lines, g.reshape(column), out.reshape(column), grad):
-            np.subtract(x_rows, np.where(out_rows == -np.inf, 0, out_rows), out=grad_rows)
-            np.exp(grad_rows, out=grad_rows)
-            grad_rows *= g_rows
+        grad = np.empty(lines.shape, total.dtype)
+        factor = g.reshape(total.shape) / np.where(total == 0, 1, total)
+        for x_rows, largest_rows, factor_rows, grad_rows in row_blocks(axis, lines, largest, factor, grad):
+            np.exp(x_rows - largest_rows if largest_rows.any() else x_rows, out=grad_rows)
+            grad_rows *= factor_rows
         if len(self.axis) != 1:
             others = [i for i in range(x.ndim) if i not in self.axis]
             order = [*others, *self.axis]
