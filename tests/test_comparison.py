@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import comparison
-from tinygrad_edu.comparison import Difference, reference, tables
+from tinygrad_edu.comparison import Difference, cost, reference, tables
 from tinygrad_edu.comparison.difference import difference
 from tinygrad_edu.comparison.forms import Form
 from tinygrad_edu.comparison.problems import PROBLEMS
@@ -212,7 +212,7 @@ def test_verdicts():
     assert [row.ok for row in gradient.rows] == [False, False]
     assert gradient.verdict.startswith("The hand-written gradient of AlsoWrong is wrong, in dL/dx: ")
     fused = tg.compare(Shifted(1e6, False), x, repeats=1)
-    assert fused.verdict.startswith("The forward of Shifted and its twin are two functions, or one of them loses digits, in out: ")
+    assert fused.verdict.startswith("The forward of Shifted gives something else than its twin, or loses digits: out[")
     twin = tg.compare(LogOfOneMore(), np.array([1e-10, 3e-10]), rtol=1e-8, atol=0, repeats=1)
     assert twin.ok and not twin.rows[0].composed_ok
     assert re.fullmatch(
@@ -434,6 +434,13 @@ def test_the_work_of_a_reference_counts_products_of_matrices():
     assert work(LogOfOneMore(), np.ones((20, 30))) == 2 * 20 * 30
 
 
+def test_slow_forms_are_timed_less_often(inputs, monkeypatch):
+    monkeypatch.setattr(cost, "MOST_SECONDS", 0)
+    report = tg.compare(BatchNorm((0,)), *inputs, repeats=10)
+    assert len(report.fused.forward) == len(report.composed.backward) == cost.LEAST_REPEATS
+    assert len(tg.compare(BatchNorm((0,)), *inputs, repeats=2).fused.forward) == 2
+
+
 def test_peak_memory_is_what_is_there_at_once():
     class Wasteful(tg.Fused):
         """Takes ten times its input for a moment in forward, twenty times in backward."""
@@ -542,7 +549,10 @@ def test_large_inputs_are_cut_to_their_first_rows():
     assert report.ok and report.higher[0].shape == (comparison.DIRECTIONS, 511, 32)
     assert report.higher_verdict.endswith(", by differences of the hand-written gradient, on the first 511 of 4096 rows.")
     long = tg.compare(LogOfOneMore(), rng.random((2, 100_000)), repeats=1)
-    assert long.ok and "cannot be cut to their first rows" in long.higher_verdict
+    assert long.ok and "not compared, since the inputs have 200,000 elements even if they are cut" in long.higher_verdict
+    images = rng.normal(size=(4, 16, 40, 40)), np.ones((1, 16, 1, 1)), np.zeros((1, 16, 1, 1))
+    report = tg.compare(BatchNorm((0, 2, 3)), *images, repeats=1)
+    assert report.ok and report.higher and report.higher_verdict.endswith(" on the first (2, 5, 40, 40) of (4, 16, 40, 40).")
 
 
 def test_differences_that_are_too_coarse_say_so(inputs):
@@ -750,6 +760,10 @@ def test_the_table_is_aligned_and_ends_with_the_verdict(inputs):
         if line.split()[-1] != "0":                     # what does not differ has no worst element
             assert len(line) == len(header)
             assert all(line[end - 1] != " " and line[end : end + 1] in (" ", "") for end in ends), f"{header}\n{line}"
+    allowed = [line[header.index("absolute") + len("absolute") : header.index("allowed") + len("allowed")].split() for line in body]
+    assert allowed == [
+        given for row in report.rows for given in (["<=" if row.ok else ">", f"{row.tolerance:.1e}"], ["<=", f"{row.tolerance:.1e}"], [])
+    ]
     costs = lines[18:21]
     assert costs[0].split() == ["forward", "backward", "nodes", "kept", "peak", "forward", "peak", "backward"]
     time = r"[\d.]+ [um]s  \([\d.]+ to [\d.]+\) +"

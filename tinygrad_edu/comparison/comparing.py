@@ -46,7 +46,7 @@ def compare(
         rtol, atol  the tolerance; by default that of the dtype of the values, in TOLERANCES.
         reference   "longdouble", "mpmath" (slow, for small arrays) or "float64". By default longdouble where it is wider than float64,
                     as on x86-64 Linux; elsewhere float64 for narrower inputs, and mpmath for float64. The report says which.
-        repeats     how often each form is timed, in turn with the other.
+        repeats     how often each form is timed, in turn with the other; less often if that takes long.
         generator   draws dL/dout; by default the same each time.
         orders      which orders to compare, of 1, 2 and 3; 1 always is, and the others if it is right. Inputs of more elements than
                     16,384 are cut to their first rows for it, and the report says so.

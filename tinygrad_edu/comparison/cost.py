@@ -14,6 +14,11 @@ from ..engine.node import ancestors, kept_bytes
 from .forms import Form
 
 
+MOST_SECONDS = 10
+LEAST_REPEATS = 3
+"""After so many seconds no form is timed again, if each was that often."""
+
+
 class Cost(NamedTuple):
     """The price of one form.
 
@@ -45,7 +50,10 @@ class Cost(NamedTuple):
 def costs(forms: Sequence[Form], upstream: np.ndarray, repeats: int) -> list[Cost]:
     """The cost of each form, timed in turn, each time another one first: what else the machine does falls on all alike."""
     times: list[list[tuple[float, float]]] = [[] for _ in forms]
+    end = perf_counter() + MOST_SECONDS
     for repetition in range(repeats):
+        if repetition >= LEAST_REPEATS and perf_counter() > end:
+            break
         for i in range(len(forms)):
             i = (i + repetition) % len(forms)
             times[i].append(_times(forms[i], upstream))

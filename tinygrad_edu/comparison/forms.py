@@ -104,19 +104,27 @@ class Form(NamedTuple):
     def first_rows(self, most: int) -> tuple[Form | None, str]:
         """The same on the first rows of the inputs if they have more elements than most, and which rows in words.
 
-        All arrays with as many rows as the largest are cut alike; the last of their axes often are features or classes, which stay.
-        None if that does not make them small.
+        All arrays with as many rows as the largest are cut alike, then along the next axis if that is not enough, and so on but for
+        the last, whose elements often are features or classes. None if that does not make them small.
         """
-        arrays = [x for x in self.values if x is not None]
-        total, largest = sum(x.size for x in arrays), max(arrays, key=np.size)
-        if total <= most:
+        largest = max((x for x in self.values if x is not None), key=np.size)
+        values, shape = list(self.values), list(largest.shape)
+        for axis in range(max(1, largest.ndim - 1)):
+            total = sum(x.size for x in values if x is not None)
+            if total <= most:
+                break
+            shape[axis] = min(shape[axis], max(2, shape[axis] * most // total))
+            for i, x in enumerate(values):
+                if np.ndim(x) > axis and (axis == 0 or x.ndim == largest.ndim) and x.shape[axis] == largest.shape[axis]:
+                    values[i] = x[(slice(None),) * axis + (slice(shape[axis]),)]
+        total = sum(x.size for x in values if x is not None)
+        if total > 4 * most:
+            return None, f"the inputs have {total:,} elements even if they are cut to their first rows"
+        if shape == list(largest.shape):
             return self, "these inputs"
-        rows = largest.shape[0]
-        fewer = max(2, rows * most // total)
-        cut = [x[:fewer] if x is not None and x.ndim and x.shape[0] == rows else x for x in self.values]
-        if sum(x.size for x in cut if x is not None) > 4 * most:
-            return None, f"the inputs have {total} elements and cannot be cut to their first rows"
-        return self._replace(values=cut), f"the first {fewer} of {rows} rows"
+        if shape[1:] == list(largest.shape[1:]):
+            return self._replace(values=values), f"the first {shape[0]} of {largest.shape[0]} rows"
+        return self._replace(values=values), f"the first {tuple(shape)} of {largest.shape}"
 
 
 def is_real(value: Any) -> bool:

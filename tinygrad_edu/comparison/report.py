@@ -92,13 +92,15 @@ class Report:
                 f"composed one" + (f", which itself is out of tolerance in {lost}." if lost else ".")
             )
         blamed = [row for row in wrong if row.composed_ok] or wrong         # where the twin is off as well, the inputs may be hard
+        if blamed[0].order == 0 and blamed[0].composed_ok:
+            blamed = blamed[:1]
         names = ", ".join(row.name for row in blamed)
         worst = max(blamed, key=lambda row: in_units(row.fused.absolute, row.tolerance))
         element = f"{worst.name}{list(worst.fused.at or ())} is {worst.fused.value:.6g} and should be {worst.fused.expected:.6g}"
         if not blamed[0].composed_ok:
             return f"Neither {name} nor its twin keeps its digits on these inputs, in {names}: {element}."
         if blamed[0].order == 0:
-            return f"The forward of {name} and its twin are two functions, or one of them loses digits, in {names}: {element}."
+            return f"The forward of {name} gives something else than its twin, or loses digits: {element}; the gradients come after that."
         return f"The hand-written gradient of {name} is wrong, in {names}: {element}."
 
     def assert_close(self) -> None:

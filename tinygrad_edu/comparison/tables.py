@@ -14,10 +14,12 @@ from .orders import HigherRow
 
 def accuracy(rows: Sequence[Row]) -> list[list[str]]:
     """How far each form is from the reference, and from the other."""
-    lines = [["", "", "absolute", "relative", "ulp", "worst element", "value there", "expected"]]
+    lines = [["", "", "absolute", "allowed", "relative", "ulp", "worst element", "value there", "expected"]]
     for row in rows:
         for form, found in (("fused", row.fused), ("composed", row.composed), ("each other", row.each_other)):
-            lines.append([row.name if form == "fused" else "", form, *_difference(found, row.dtype)])
+            absolute, *rest = _difference(found, row.dtype)
+            allowed = "" if form == "each other" else f"{'<=' if found.absolute <= row.tolerance else '>'} {row.tolerance:.1e}"
+            lines.append([row.name if form == "fused" else "", form, absolute, allowed, *rest])
     return lines
 
 
