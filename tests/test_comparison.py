@@ -62,10 +62,10 @@ def test_batch_norm_is_right_and_everything_about_it_is_true(inputs, dtype):
     size = np.dtype(dtype).itemsize
     assert report.fused.kept_bytes == size * (ROWS * CHANNELS + 5 * CHANNELS)             # x; gamma, beta, mean, rest, var
     assert report.composed.kept_bytes == size * (2 * ROWS * CHANNELS + 2 * CHANNELS)      # centered, x_hat; the root, gamma
-    for cost in (report.fused, report.composed):
-        assert cost.peak_forward_bytes >= cost.kept_bytes - sum(x.nbytes for x in inputs) and cost.peak_bytes > 0
-        assert len(cost.forward) == len(cost.backward) == 4 and min(cost.forward + cost.backward) > 0
-        assert min(cost.forward) + min(cost.backward) <= cost.seconds <= max(cost.forward) + max(cost.backward)
+    for form in (report.fused, report.composed):
+        assert form.peak_forward_bytes >= form.kept_bytes - sum(x.nbytes for x in inputs) and form.peak_bytes > 0
+        assert len(form.forward) == len(form.backward) == 4 and min(form.forward + form.backward) > 0
+        assert min(form.forward) + min(form.backward) <= form.seconds <= max(form.forward) + max(form.backward)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

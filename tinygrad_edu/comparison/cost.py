@@ -13,7 +13,6 @@ import numpy as np
 from ..engine.node import ancestors, kept_bytes
 from .forms import Form
 
-
 MOST_SECONDS = 10
 LEAST_REPEATS = 3
 """After so many seconds no form is timed again, if each was that often."""

@@ -12,6 +12,7 @@ import numpy as np
 from ..fused.attention import ScaledDotProductAttention
 from ..fused.batch_norm import BatchNorm, BatchNormEvaluation
 from ..fused.binary_cross_entropy import BinaryCrossEntropyWithLogits
+from ..fused.convolution import Convolution, ConvolutionWeight, TransposedConvolution
 from ..fused.cross_entropy import CrossEntropy
 from ..fused.dropout import Dropout
 from ..fused.embedding import Embedding
@@ -203,6 +204,38 @@ def embedding(rng, *shape):
 
 
 # Windows
+
+
+@problem("batch, channel, place, ...", 4, 3, 8, 8)
+def convolution(rng, *shape):
+    return _convolution(Convolution, shape), rng.normal(size=shape), rng.normal(size=_kernel(shape)), rng.normal(size=OUTPUTS)
+
+
+@problem("batch, channel, window, ...", 4, 3, 8, 8)
+def transposed_convolution(rng, *shape):
+    weight = rng.normal(size=_kernel(shape)).swapaxes(0, 1)
+    return _convolution(TransposedConvolution, shape), rng.normal(size=shape), weight, rng.normal(size=OUTPUTS)
+
+
+@problem("batch, channel, place, ...", 4, 3, 8, 8)
+def convolution_weight(rng, *shape):
+    op = _convolution(ConvolutionWeight, (*shape[:2], *_kernel(shape)[2:]))
+    return op, rng.normal(size=shape), rng.normal(size=(shape[0], OUTPUTS, *shape[2:]))
+
+
+OUTPUTS = 5
+"""How many channels a convolution gives."""
+
+
+def _kernel(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the weight: three taps along each axis behind the channel's."""
+    return OUTPUTS, shape[1], *(3 for _ in shape[2:])
+
+
+def _convolution(op: type[Any], shape: tuple[int, ...]) -> Any:
+    """One of the three functions of a convolution, with stride 1 and a padding of one place; out has the size of shape."""
+    axes = len(shape) - 2
+    return op((1,) * axes, (1,) * axes, (1,) * axes, 1, shape[2:])
 
 
 @problem("batch, channel, place, ...", 4, 3, 12, 12)
