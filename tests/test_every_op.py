@@ -16,6 +16,7 @@ from tinygrad_edu.fused.dropout import Dropout
 from tinygrad_edu.fused.linear import Linear
 from tinygrad_edu.fused.log_softmax import LogSoftmax
 from tinygrad_edu.fused.sigmoid import Sigmoid
+from tinygrad_edu.fused.variance import Std, Var
 from tinygrad_edu.ops import elementwise, index, linalg, reduce, shape
 from tinygrad_edu.testing import Case, all_cases, cases_for, check_op, checks, checks_for
 
@@ -195,9 +196,9 @@ MISTAKES = [
     (elementwise.Clip, "grad_high", "the case high < low forgotten", lambda self, g, x, low, high: g * (x > high)),
     (reduce.Sum, "grad_x", "divided as in a mean", reduce.Mean.grad_x),
     (reduce.Mean, "grad_x", "not divided", reduce.Sum.grad_x),
-    (reduce.Var, "grad_x", "the 2 forgotten", lambda self, g, x: spread(self, g, x) / (self.count(x.shape) - self.ddof)),
-    (reduce.Var, "grad_x", "ddof forgotten", lambda self, g, x: 2 * spread(self, g, x) / self.count(x.shape)),
-    (reduce.Std, "grad_x", "not divided by out", lambda self, g, x, out: spread(self, g, x) / (self.count(x.shape) - self.ddof)),
+    (Var, "backward", "the 2 forgotten", lambda self, g, x, mean: (spread(self, g, x) / (self.count(x.shape) - self.ddof),)),
+    (Var, "backward", "ddof forgotten", lambda self, g, x, mean: (2 * spread(self, g, x) / self.count(x.shape),)),
+    (Std, "backward", "not divided by out", lambda self, g, x, mean, out: (spread(self, g, x) / (self.count(x.shape) - self.ddof),)),
     (reduce.Max, "grad_x", "to all elements", lambda self, g, x, out: np.broadcast_to(g.reshape(self.with_size_1(x.shape)), x.shape)),
     (shape.Transpose, "grad_x", "not the inverse order", lambda self, g: g.transpose(self.axes)),
     (shape.Stack, "grad_xs", "the first for all", lambda self, g, index: g[(slice(None),) * self.axis + (0,)]),

@@ -17,6 +17,8 @@ from .engine.anomaly import detect_anomaly
 from .engine.modes import composed, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .engine.op import Elementwise, Fused, Op
 from .engine.tensor import Tensor, get_default_dtype, grad, set_default_dtype
+from .fused.norm import norm
+from .fused.variance import std, var
 from .ops.creation import (
     arange,
     eye,
@@ -54,7 +56,7 @@ from .ops.elementwise import (
 )
 from .ops.linalg import matmul
 from .ops.random import manual_seed, rand, rand_like, randn, randn_like
-from .ops.reduce import max, mean, min, std, sum, var
+from .ops.reduce import max, mean, min, sum
 from .ops.shape import broadcast_to, concatenate, expand_dims, pad, ravel, reshape, squeeze, stack, swapaxes, transpose
 from .ops.without_gradient import (
     all,
@@ -84,7 +86,7 @@ __all__ = [
     "astype", "broadcast_to", "cli", "clip", "compare", "comparison", "composed", "concatenate", "copy", "data", "detect_anomaly", "divide",
     "enable_grad", "equal", "errors", "examples", "exp", "expand_dims", "eye", "from_numpy", "full", "full_like", "get_default_dtype", "grad",
     "greater", "greater_equal", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "less", "less_equal", "linspace", "log", "log1p",
-    "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "nn", "no_grad", "not_equal", "ones",
+    "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "nn", "no_grad", "norm", "not_equal", "ones",
     "ones_like", "optim", "pad", "power", "rand", "rand_like", "randn", "randn_like", "ravel", "relu", "reshape", "set_default_dtype",
     "set_grad_enabled", "sign", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tanh", "tensor", "testing",
     "transpose", "var", "viz", "where", "zeros", "zeros_like",

@@ -11,6 +11,7 @@ from . import (
     normalization,
     pooling,
     recurrent,
+    reduction,
     regularization,
     sparse,
 )
@@ -25,6 +26,7 @@ ROWS: tuple[Row, ...] = (
     *convolution.ROWS,
     *pooling.ROWS,
     *recurrent.ROWS,
+    *reduction.ROWS,
     *regularization.ROWS,
     *sparse.ROWS,
 )

@@ -41,7 +41,7 @@ def called(node: Node) -> str:
         return "the variance" if kind == "Mean" and centered else f"the {kind.lower()} of squares"
     if inner is not None and type(inner.op).__name__ == "Exp":
         return f"the {kind.lower()} of exponentials"
-    return {"Mean": "the mean", "Sum": "the sum", "Var": "the variance", "Std": "the standard deviation"}.get(kind, repr(node.op))
+    return {"Mean": "the mean", "Sum": "the sum"}.get(kind, repr(node.op))
 
 
 def called_below(node: Node) -> str:

@@ -159,7 +159,7 @@ class Pieces:
         """What each path through the twin gives to the gradients, with its name."""
         reductions = [node for node in self.nodes if any(p is not None and math.prod(p.shape) > math.prod(node.shape) for p in node.parents)]
         cuts = [
-            (f"the path through {' and '.join(sorted({formulas.called(node) for node in group}))}", [e for node in group for e in edges(node)])
+            (f"the path through {' and '.join(sorted({self.called(node) for node in group}))}", [e for node in group for e in edges(node)])
             for group in subsets(reductions, len(reductions) if len(reductions) <= MOST_REDUCTIONS else 2)
         ]
         cuts += [(f"the path through {self.formula(node)}", edges(node)) for node in self.nodes]
@@ -169,6 +169,23 @@ class Pieces:
         for words, cut in cuts:
             with self.parents((node, i, None) for node, i in cut):
                 found.append((words, [true - rest for true, rest in zip(self.true, self.gradients())]))
+        return found
+
+    def called(self, node: Node) -> str:
+        """A mean, a sum or another reduction, as one would say it."""
+        words = formulas.called(node)
+        return "the standard deviation" if words == "the variance" and node in self.under_roots else words
+
+    @cached_property
+    def under_roots(self) -> set[Node]:
+        """The nodes of which a square root is taken, with no more than a constant factor or a where in between."""
+        found = set()
+        for node in self.nodes:
+            if type(node.op).__name__ == "Sqrt":
+                below: Any = node.parents[0]
+                while type(below.op).__name__ in ("Where", "Multiply") and len(edges(below)) == 1:
+                    below = next(parent for parent in below.parents if parent is not None)
+                found.add(below)
         return found
 
     @cached_property

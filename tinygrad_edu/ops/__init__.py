@@ -49,8 +49,6 @@ _METHODS = {
     "__setitem__": index.setitem,
     "sum": reduce.sum,
     "mean": reduce.mean,
-    "var": reduce.var,
-    "std": reduce.std,
     "max": reduce.max,
     "min": reduce.min,
     "exp": elementwise.exp,

@@ -73,54 +73,6 @@ class Mean(Reduction):
         return self.spread(_wide(g) / self.count(x_shape), x_shape)
 
 
-class Var(Reduction):
-    """Variance over some axes.
-
-    out[j] = sum of (x[i, j] - mean[j])**2 over i / (n - ddof), where i stands for the reduced axes, which hold n elements
-
-    Shapes    out has the shape of x without the reduced axes, or with size 1 there if keepdims.
-    Gradient  dL/dx[i, j] = g[j] * 2 * (x[i, j] - mean[j]) / (n - ddof)
-              The path through mean adds nothing, because the deviations sum to 0.
-    Keeps     x.
-    """
-
-    ddof: float = 0
-
-    def forward(self, x):
-        return np.var(x, axis=self.axis, ddof=self.ddof, keepdims=self.keepdims)
-
-    def grad_x(self, g, x):
-        deviation = _deviation(x, self.axis)
-        return _wide(g).reshape(self.with_size_1(x.shape)) * (deviation + deviation) / (self.count(x.shape) - self.ddof)
-
-
-class Std(Reduction):
-    """Standard deviation over some axes.
-
-    out[j] = sqrt(sum of (x[i, j] - mean[j])**2 over i / (n - ddof)), where i stands for the reduced axes, which hold n elements
-
-    Shapes    out has the shape of x without the reduced axes, or with size 1 there if keepdims.
-    Gradient  dL/dx[i, j] = g[j] * (x[i, j] - mean[j]) / ((n - ddof) * out[j]), and 0 where out is 0
-    Keeps     x and out.
-    """
-
-    ddof: float = 0
-
-    def forward(self, x):
-        return np.std(x, axis=self.axis, ddof=self.ddof, keepdims=self.keepdims)
-
-    def grad_x(self, g, x, out):
-        deviation = _deviation(x, self.axis)
-        scale = _wide(g) / (_wide(np.where(out == 0, 1, out)) * (self.count(x.shape) - self.ddof))
-        return np.where(out == 0, 0, scale).reshape(self.with_size_1(x.shape)) * deviation
-
-
-def _deviation(x: Any, axis: tuple[int, ...]) -> Any:
-    """x minus its mean, in a rule. What rounding left in the mean is subtracted too, or that of constants would not be 0."""
-    deviation = x - np.mean(x, axis=axis, keepdims=True)
-    return deviation - np.mean(deviation, axis=axis, keepdims=True)
-
-
 class Max(Reduction):
     """Largest element over some axes; NaN if one is NaN.
 
@@ -210,42 +162,6 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     if dtype is not None:
         a = astype(as_tensor(a), dtype)
     return over(Mean, axis, ndim(a), keepdims)(a)
-
-
-@implements(np.var)
-def var(
-    a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0, keepdims: bool = False, *, correction: Any = None
-) -> Tensor:
-    """Variance of the elements of a along some axes: the mean square deviation, divided by n - ddof (correction is its other name).
-
-    >>> var(Tensor([1.0, 2.0, 3.0]))
-    Tensor(0.6666667)
-    """
-    return _spread(Var, a, axis, dtype, out, ddof, keepdims, correction)
-
-
-@implements(np.std)
-def std(
-    a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0, keepdims: bool = False, *, correction: Any = None
-) -> Tensor:
-    """Standard deviation of the elements of a along some axes: the square root of var.
-
-    >>> std(Tensor([1.0, 2.0, 3.0]), ddof=1)
-    Tensor(1.)
-    """
-    return _spread(Std, a, axis, dtype, out, ddof, keepdims, correction)
-
-
-def _spread(op: type[Reduction], a: Any, axis: Any, dtype: Any, out: None, ddof: float, keepdims: bool, correction: Any) -> Tensor:
-    name = op.__name__.lower()
-    refuse_out(name, out)
-    if correction is not None:
-        if ddof:
-            raise ValueError(f"{name}: ddof and correction are two names of one argument; give one of them")
-        ddof = correction
-    if dtype is not None:
-        a = astype(as_tensor(a), dtype)
-    return over(op, axis, ndim(a), keepdims, ddof)(a)
 
 
 @implements(np.max)

@@ -255,21 +255,6 @@ def mean_cases(rng: np.random.Generator) -> Cases:
     yield from reduced(reduce.mean, partial(uniform, rng))
 
 
-@cases_of(reduce.Var)
-def var_cases(rng: np.random.Generator) -> Cases:
-    yield from reduced(reduce.var, partial(uniform, rng))
-    yield Case(reduce.var, x=uniform(rng, (3, 4)), axis=1, ddof=1)
-    yield Case(reduce.var, x=uniform(rng, (3, 4)), keepdims=True, correction=1.5)
-
-
-@cases_of(reduce.Std)
-def std_cases(rng: np.random.Generator) -> Cases:
-    for x_shape, axes in REDUCED_AXES:
-        if x_shape != () and axes.get("axis") not in ((), 1):       # the deviation of a single element is 0, which is an end
-            yield Case(reduce.std, x=uniform(rng, x_shape), **axes)
-    yield Case(reduce.std, x=uniform(rng, (3, 4)), axis=1, ddof=1)
-
-
 @cases_of(reduce.Max)
 def max_cases(rng: np.random.Generator) -> Cases:
     yield from reduced(reduce.max, apart(rng))

@@ -271,10 +271,10 @@ def _windows(
     function: str, axes: int, kernel_size: Size, stride: Size | None, padding: Size, dilation: Size
 ) -> tuple[tuple[int, ...], ...]:
     """kernel_size, stride, padding and dilation, each with one number for each axis."""
+    if stride is None or stride == ():
+        stride = kernel_size
     settings = []
     for role, value in (("kernel_size", kernel_size), ("stride", stride), ("padding", padding), ("dilation", dilation)):
-        if role == "stride" and (value is None or (isinstance(value, Sequence) and not value)):
-            value = kernel_size
         numbers = tuple(value) if isinstance(value, Sequence) else (value,) * axes
         numbers = numbers * axes if len(numbers) == 1 else numbers
         least = 0 if role == "padding" else 1

@@ -63,7 +63,7 @@ class Embedding(Module):
         embeddings = as_tensor(embeddings).detach()
         if embeddings.ndim != 2:
             raise ShapeError(f"Embedding.from_pretrained: the table has shape {embeddings.shape}; it needs two axes, a row for each number")
-        layer = cls(*embeddings.shape, padding_idx, dtype=embeddings.dtype)
+        layer = cls(embeddings.shape[0], embeddings.shape[1], padding_idx, dtype=embeddings.dtype)
         layer.weight.data = embeddings.data.copy()
         layer.weight.requires_grad_(not freeze)
         return layer

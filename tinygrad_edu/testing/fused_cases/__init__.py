@@ -9,6 +9,7 @@ from . import (
     normalization,
     pooling,
     recurrent,
+    reduction,
     regularization,
     sparse,
 )

@@ -42,8 +42,10 @@ def window_by_window(x: np.ndarray, op: Pooling, value: Callable[[np.ndarray, tu
         for i, n in enumerate(sizes):
             along = [window[i] * op.stride[i] - op.padding[i] + t * op.dilation[i] for t in range(op.kernel_size[i])]
             places.append([place for place in along if 0 <= place < n])
-        elements = x[(..., *np.ix_(*places))]
-        out[(..., *window)] = value(elements.reshape(*lead, math.prod(map(len, places))), window)
+        inside: Any = (..., *np.ix_(*places))
+        elements = x[inside]
+        place: Any = (..., *window)
+        out[place] = value(elements.reshape(*lead, math.prod(map(len, places))), window)
     return out
 
 
