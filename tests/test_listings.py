@@ -10,6 +10,7 @@ import doctest
 import html
 import importlib
 import io
+import itertools
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +41,7 @@ class Listing(NamedTuple):
 def listings_of(page, text):
     """The listings of a page, in order."""
     blocks = list(BLOCK.finditer(text))
-    for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+    for block, after in itertools.pairwise([*blocks, None]):
         if block["kind"].split()[:1] == ["python"]:
             shown = after is not None and after["kind"] == "text" and not text[block.end() : after.start()].strip()
             line = text.count("\n", 0, block.start("text"))
@@ -121,7 +122,7 @@ def test_the_pictures_of_the_docs_say_what_their_command_draws():
     committed = {path.name: path.read_text("utf-8") for path in (CHECKOUT / "tinygrad_edu/docs").glob("*.svg")}
     assert committed.keys() == pictures.PICTURES.keys()
     for name, draw in pictures.PICTURES.items():
-        labels = re.findall(r'label=("[^"]*"|\w+)', draw().source)
+        labels = re.findall(r'label=("[^"]*"|[-\w.]+)', draw().source)
         drawn = {line.strip() for label in labels for line in label.strip('"').split(r"\n")} - {""}
         assert drawn == {html.unescape(text).strip() for text in re.findall(r">([^<>]+)</text>", committed[name])}, name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 
 import tinygrad_edu as tg
+from tinygrad_edu import nn
+from tinygrad_edu.examples.digits import Network
 from tinygrad_edu.fused.batch_norm import BatchNorm
 from tinygrad_edu.nn import functional as F
 
@@ -55,6 +58,66 @@ def cross_entropy_in_steps() -> tg.viz.Drawing:
     return tg.viz.draw(loss, fused, titles=["Step by step", "Fused"])
 
 
+# The gallery
+
+
+def expression() -> tg.viz.Drawing:
+    """micrograd's first expression, with its values and what goes back."""
+    with tg.viz.noted():
+        a, b, c, f = (tg.tensor(value, requires_grad=True, name=name) for name, value in zip("abcf", (2.0, -3.0, 10.0, -2.0)))
+        e = a * b
+        d = e + c
+        loss = d * f
+    named(e=e, d=d, L=loss)
+    return tg.viz.draw(loss, direction="LR", show=("value", "rule"), backward=True)
+
+
+def batch_norm_opened() -> tg.viz.Drawing:
+    """Fused batch norm, opened into its composed twin."""
+    layer = nn.BatchNorm1d(3)
+    x = tg.randn(5, 3, requires_grad=True, name="x")
+    return tg.viz.draw(layer(x), unfold=["BatchNorm"])
+
+
+def lstm_cell() -> tg.viz.Drawing:
+    """One step of an LSTM, written from primitives: the gates, and the path of the cell, along which the gradient is never squashed."""
+    x, h, c = (tg.randn(2, size, requires_grad=True, name=name) for name, size in (("x", 3), ("h", 4), ("c", 4)))
+    w_x, w_h = (tg.randn(16, size, requires_grad=True, name=name) for name, size in (("W_x", 3), ("W_h", 4)))
+    gates = x @ w_x.T + h @ w_h.T
+    i, f, g, o = (gates[:, 4 * k : 4 * k + 4] for k in range(4))
+    i, f, g, o = F.sigmoid(i), F.sigmoid(f), np.tanh(g), F.sigmoid(o)
+    cell = f * c + i * g
+    out = o * np.tanh(cell)
+    named(gates=gates, input_gate=i, forget_gate=f, candidate=g, output_gate=o, new_c=cell, new_h=out)
+    return tg.viz.draw(out, show=("shape",))
+
+
+def attention() -> tg.viz.Drawing:
+    """Scaled dot-product attention step by step, and beside it the one fused node."""
+    q, k, v = (tg.randn(4, 3, requires_grad=True, name=name) for name in "qkv")
+    scores = q @ k.T * (1 / math.sqrt(3))
+    weights = F.softmax(scores)
+    out = weights @ v
+    named(scores=scores, weights=weights, out=out)
+    fused = F.scaled_dot_product_attention(q, k, v)
+    return tg.viz.draw(out, fused, titles=["Step by step", "Fused"])
+
+
+def digits_loss() -> tg.Tensor:
+    """The loss of the digits example on five images of noise."""
+    return F.cross_entropy(Network()(tg.randn(5, 64)), tg.tensor([3, 1, 4, 1, 5]))
+
+
+def digits_closed() -> tg.viz.Drawing:
+    """The digits example with its network closed."""
+    return tg.viz.draw(digits_loss(), depth=0)
+
+
+def digits_open() -> tg.viz.Drawing:
+    """The digits example with its network open."""
+    return tg.viz.draw(digits_loss())
+
+
 def named(**steps: Any) -> None:
     """Give tensors the names that the pictures show."""
     for name, step in steps.items():
@@ -65,6 +128,12 @@ PICTURES: dict[str, Callable[[], tg.viz.Drawing]] = {
     "first_graph.svg": first_graph,
     "batch_norm_in_steps.svg": batch_norm_in_steps,
     "cross_entropy_in_steps.svg": cross_entropy_in_steps,
+    "expression.svg": expression,
+    "batch_norm_opened.svg": batch_norm_opened,
+    "lstm_cell.svg": lstm_cell,
+    "attention.svg": attention,
+    "digits_closed.svg": digits_closed,
+    "digits_open.svg": digits_open,
 }
 """The files, and what draws each."""
 

@@ -19,7 +19,24 @@ from ..errors import DTypeError
 ARRAY = "array"
 
 
-class GetItem(Op):
+class Indexing(Op):
+    """What ops with an index share: it is their setting, and they write it as one does in Python."""
+
+    index: tuple
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}[{', '.join(map(_written, self.index)) or '()'}]"
+
+
+def _written(part: Any) -> str:
+    """A part of a pattern, as in Python: a slice as 1:5, an ellipsis as three dots."""
+    if isinstance(part, tuple):
+        start, stop, step = ("" if number is None else str(number) for number in part)
+        return f"{start}:{stop}:{step}" if step else f"{start}:{stop}"
+    return "..." if part is Ellipsis else str(part)
+
+
+class GetItem(Indexing):
     """Elements chosen by integers, slices, an ellipsis and new axes.
 
     out = x[index]
@@ -29,7 +46,6 @@ class GetItem(Op):
     Keeps     the shape of x, no array.
     """
 
-    index: tuple
     view = True
 
     def forward(self, x):
@@ -39,7 +55,7 @@ class GetItem(Op):
         return scatter(g, self.index, (), x_shape)
 
 
-class GetItemByArrays(Op):
+class GetItemByArrays(Indexing):
     """Elements chosen by integer or boolean arrays, and whatever else an index holds.
 
     out = x[index], with arrays at their places in index
@@ -49,7 +65,6 @@ class GetItemByArrays(Op):
     Keeps     the shape of x, and arrays.
     """
 
-    index: tuple
     constants = ("arrays",)
 
     def forward(self, x, *arrays):
@@ -86,7 +101,7 @@ class Scatter(Op):
         return g[with_arrays(self.index, arrays)]
 
 
-class SetItem(Op):
+class SetItem(Indexing):
     """A copy of x in which the elements at index are replaced.
 
     out = x, but out[index] = value
@@ -97,7 +112,6 @@ class SetItem(Op):
     Keeps     arrays; the shape of x.
     """
 
-    index: tuple
     broadcasts = True
     constants = ("arrays",)
 
