@@ -1,16 +1,22 @@
 """The benchmarks run, measure the same graph in every library, and compute their statistics right."""
 
+import dataclasses
 import gc
 import json
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import ops, orders, timing
+import tinygrad_edu as tg
+from benchmarks import fused, ops, orders, timing
+from benchmarks.fused import report
+from benchmarks.fused.report import Measured
+from benchmarks.fused.row import Row, forms, kept_bytes, measure
 
 CHECKOUT = Path(__file__).parents[1]
 ROWS = [(row, shape) for row in ops.ROWS for shape in row.shapes]
@@ -47,7 +53,7 @@ def test_every_row_is_measured_and_printed(tmp_path):
 
 @pytest.mark.peers
 def test_beside_pytorch_the_ratios_are_printed():
-    done = benchmarks("ops", "--engines", "tinygrad_edu,PyTorch", "--repeat", "1", "--length", "2")
+    done = benchmarks("ops", "--engines", "tinygrad_edu,PyTorch", "--repeat", "3", "--length", "2")
     assert done.returncode == 0, done.stderr
     ratios = [float(line.split()[-2]) for line in done.stdout.splitlines()[2 : 2 + len(ROWS)]]
     mean, worst = (line.split() for line in done.stdout.splitlines() if line.startswith("over PyTorch"))
@@ -165,3 +171,119 @@ def derivatives_in(text):
     """The derivatives in each line of a table."""
     numbers = (re.findall(r"-?\d+\.\d{8}\b", line) for line in text.splitlines())
     return [found for found in numbers if found]
+
+
+# The fused nodes
+
+
+def small(row):
+    """The row at a shape of at most 16 along each axis."""
+    return dataclasses.replace(row, shape=tuple(min(n, 16) for n in row.shape))
+
+
+SMALL_ROWS = list({row.label: row for row in map(small, fused.ROWS)}.values())
+
+
+@pytest.mark.parametrize("row", SMALL_ROWS, ids=lambda row: row.label)
+def test_a_row_computes_the_same_in_every_form(row):
+    if find_spec("torch"):
+        import torch
+
+        torch.manual_seed(0)
+    found = {}
+    for name, form in forms(row).items():
+        tg.manual_seed(0)
+        out = form.forward()
+        found[name] = [np.asarray(array.detach()) for array in (out, *form.backward(out))]
+        forward, backward = measure(form)
+        assert forward > 0 and backward > 0
+    assert list(found) == ["fused", "composed", "PyTorch", "PyTorch composed"] if find_spec("torch") else ["fused", "composed"]
+    assert all(array.any() for array in found["fused"])
+    for name, arrays in found.items():
+        for got, expected in zip(arrays, found["fused"], strict=True):
+            assert got.shape == expected.shape and got.dtype == expected.dtype == np.float32
+            if row.name == "dropout" and name.startswith("PyTorch"):        # whose mask is another one
+                kept = (got != 0) & (expected != 0)
+                got, expected = got[kept], expected[kept]
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=2e-5 * max(1, np.abs(expected).max()), err_msg=name)
+
+
+def test_every_function_has_three_rows_whose_aims_are_for_parts_that_are_measured():
+    for name in {row.name for row in fused.ROWS}:
+        assert sum(row.name == name for row in fused.ROWS) >= (1 if name.startswith("conv") else 3), name
+    assert len({row.label for row in fused.ROWS}) == len(fused.ROWS)
+    assert all({*row.aims, *row.aims_free} <= {"forward", "backward", "both"} for row in fused.ROWS)
+
+
+def test_what_a_row_keeps_is_what_its_graph_keeps():
+    ready = forms(Row("square", (4, 4), lambda rng, shape: [np.ones(shape, np.float32)], lambda F, x: x * x, lambda torch, x: x * x))
+    assert kept_bytes(ready["fused"]) == 4 * 4 * 4
+
+
+def fabricated(fused, composed, torch=None, kept=(100, 200)):
+    """Measured from microseconds of a forward and a backward, one of two repetitions twice as long."""
+    times = {"fused": fused, "composed": composed, **({} if torch is None else {"PyTorch": torch, "PyTorch composed": torch})}
+    return Measured(
+        {name: np.array([[2000.0 * part for part in parts], [1000.0 * part for part in parts]]) for name, parts in times.items()},
+        dict(zip(("fused", "composed"), kept)),
+    )
+
+
+def row_with(name, aims, aims_free=()):
+    return Row(name, (2, 3), None, None, None, aims, dict(aims_free))
+
+
+def test_the_table_of_the_fused_nodes(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    rows = [row_with("a", {"both": 0.5}), row_with("b", {})]
+    found = {"a (2, 3)": fabricated((10, 30), (20, 60), (40, 40)), "b (2, 3)": fabricated((5, 5), (4, 4), (10, 20), (300, 200))}
+    header, rule, *lines = report.table(rows, found).splitlines()
+    assert re.split("  +", header) == [
+        "microseconds", "fused", "composed", "PyTorch", "PyTorch composed", "x forward", "x backward", "x both", "to reach",
+        "over composed", "kept",
+    ]
+    assert [re.split("  +", line) for line in lines] == [
+        ["a (2, 3)", "10 / 30", "20 / 60", "40 / 40", "40 / 40", "0.25", "0.75", "0.50", "both 0.50", "0.50", "0.50"],
+        ["b (2, 3)", "5 / 5", "4 / 4", "10 / 20", "10 / 20", "0.50", "0.25", "0.33", "1.25", "1.50"],
+    ]
+    alone = report.table(rows[:1], {"a (2, 3)": fabricated((10, 30), (20, 60))})
+    assert re.split("  +", alone.splitlines()[0]) == ["microseconds", "fused", "composed", "over composed", "kept"]
+
+
+def test_the_verdict_on_the_fused_nodes(monkeypatch):
+    good, bad = row_with("good", {"forward": 0.5, "backward": 1.0}), row_with("bad", {"both": 0.3}, {"both": 0.2})
+    right = {"good (2, 3)": fabricated((10, 30), (20, 60), (40, 40))}
+    wrong = {"bad (2, 3)": fabricated((15, 15), (10, 10), (60, 60), (300, 200))}
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    assert report.verdict([good], right).splitlines() == [
+        "all that was to be reached over PyTorch was reached", "no fused node is slower than its twin, or keeps more"
+    ]
+    assert report.verdict([bad], wrong).splitlines() == [
+        "all that was to be reached over PyTorch was reached",
+        "dearer than composed: bad (2, 3): 1.50 of the twin's time; bad (2, 3) keeps 1.50 of what the twin keeps",
+    ]
+    monkeypatch.delenv("OPENBLAS_CORETYPE")         # OpenBLAS chooses its kernels itself, and more is to be reached
+    assert report.verdict([good, bad], right | wrong).splitlines()[0] == (
+        "not reached: bad (2, 3) both: 0.25 of PyTorch's time, and 0.20 was to be reached"
+    )
+
+
+def test_the_fused_nodes_that_are_asked_for_are_measured_and_written(tmp_path):
+    file = tmp_path / "times.json"
+    done = benchmarks("fused", "--only", "cross_entropy,embedding", "--repeat", "2", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    wanted = [row.label for row in fused.ROWS if row.name in ("cross_entropy", "embedding")]
+    lines = done.stdout.splitlines()
+    assert [line.partition(")")[0] + ")" for line in lines[2 : 2 + len(wanted)]] == wanted
+    assert "of 2 repetitions" in done.stdout and "CPU" in done.stdout and f"NumPy         {np.__version__}" in done.stdout
+    written = json.loads(file.read_text())
+    times = written["ns for forward and backward, by row, form and repetition"]
+    assert list(times) == wanted
+    for by_form in times.values():
+        assert {"fused", "composed"} <= by_form.keys()
+        assert all(np.shape(samples) == (2, 2) for samples in by_form.values())
+
+
+def test_a_fused_node_that_there_is_not_is_named():
+    done = benchmarks("fused", "--only", "mse_loss,mean_square")
+    assert done.returncode == 1 and "--only: there is no 'mean_square'" in done.stderr and "batch_norm" in done.stderr
