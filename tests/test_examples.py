@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.examples import adding, digits
+from tinygrad_edu.examples import adding, digits, letters
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -98,3 +98,47 @@ def test_the_adding_example_is_the_same_for_the_same_seed_and_on_its_twins():
     first, again, twins = histories
     assert first == again and first[-1] < first[0]
     np.testing.assert_allclose(first, twins, rtol=1e-4)
+
+
+def test_the_letters_example_puts_words_in_order_and_prints_some():
+    program = [sys.executable, "-m", "tinygrad_edu.examples.letters"]
+    lines = subprocess.run(program, cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=240).stdout.splitlines()
+    losses = [float(re.fullmatch(rf"step {100 * i}: loss (\d\.\d+)", line)[1]) for i, line in enumerate(lines[:6], start=1)]
+    assert losses[0] > 5 * losses[-1] and losses[-1] < 0.1
+    total = re.fullmatch(r"new words in order: (\d+\.\d) %", lines[6])
+    assert total and 95 <= float(total[1]) <= 100
+    assert [line.split(">")[0].strip() for line in lines[7:]] == ["tensor", "kernel", "vector"]
+    assert all(len(line.split(">")[1]) == letters.LENGTH for line in lines[7:])
+
+
+def losses_of_letters(seed, steps=12):
+    tg.manual_seed(seed)
+    return list(letters.learn(letters.Writer(features=16), np.random.default_rng(seed), steps))
+
+
+def test_the_letters_example_is_the_same_for_the_same_seed_and_on_its_twins():
+    first, again, other = (losses_of_letters(seed) for seed in (1, 1, 2))
+    assert first == again != other
+    assert first[-1] < first[0]
+    with tg.composed():
+        np.testing.assert_allclose(losses_of_letters(1), first, rtol=1e-4)
+
+
+def test_a_text_is_a_word_and_its_letters_in_order():
+    texts = letters.draw_texts(5, np.random.default_rng(0))
+    for text in texts:
+        word, answer = "".join(letters.LETTERS[i] for i in text).split(">")
+        assert len(word) == letters.LENGTH and answer == "".join(sorted(word))
+
+
+def test_the_writer_sees_a_text_only_up_to_each_place_and_writes_without_recording():
+    network = letters.Writer()
+    texts = letters.draw_texts(4, np.random.default_rng(0))
+    scores = network(texts[:, :-1])
+    changed = texts[:, :-1].copy()
+    changed[:, 8:] = 0
+    np.testing.assert_allclose(network(changed).data[:, :8], scores.data[:, :8], rtol=1e-4, atol=1e-5)
+    written = letters.write(network, texts)
+    assert written.shape == texts.shape and np.array_equal(written[:, :7], texts[:, :7])
+    scores = network(written[:, :-1])       # each letter has the highest score after those before it
+    assert np.array_equal(scores.data.argmax(axis=2)[:, 6:], written[:, 7:])
