@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engine.op import Fused
 from ..ops.linalg import transposed
-from .blocks import blocks
+from .blocks import blocks, row_sums
 
 QUERIES = 128
 """How many queries a block has: enough for its products to run at full speed, and so few that causal attention skips nearly half."""
@@ -49,14 +49,12 @@ class ScaledDotProductAttention(Fused):
         q, k, v = (_as_matrices(x, batch) for x in (self.scale * q, k, v))
         out = np.empty((*q.shape[:-1], v.shape[-1]), np.result_type(q, k, v))
         largest, total = np.empty((2, *q.shape[:-1], 1), out.dtype)
-        ones = np.ones((k.shape[-2], 1), out.dtype)                         # a product with ones is the quickest sum
-        for members, queries, keys, powers, factor in self._blocks(batch, q, k, mask, dropout_mask):
-            top = np.max(powers, axis=-1, keepdims=True, initial=-np.inf)
+        for members, queries, keys, scores, factor in self._blocks(batch, q, k, mask, dropout_mask):
+            top = np.max(scores, axis=-1, keepdims=True, initial=-np.inf)
             top[top == -np.inf] = 0                                         # -inf - -inf is NaN
-            powers -= top
-            np.exp(powers, out=powers)
-            largest[members, queries] = top
-            np.matmul(powers, ones[keys], out=total[members, queries])
+            scores -= top
+            powers = np.exp(scores, out=scores)
+            largest[members, queries], total[members, queries] = top, row_sums(powers)
             if factor is not None:
                 powers *= factor
             np.matmul(powers, v[members, keys], out=out[members, queries])
@@ -68,12 +66,12 @@ class ScaledDotProductAttention(Fused):
         batch = out.shape[:-2]
         q, k, v, out, g = (_as_matrices(x, batch) for x in (self.scale * q, k, v, out, g))
         g = g / total                                                       # so that powers stand for weights
-        through_total = np.vecdot(g, out)[..., None]
+        through_total = row_sums(g, out)
         grad_q, grad_k, grad_v = np.empty(q.shape, q.dtype), np.zeros(k.shape, k.dtype), np.zeros(v.shape, v.dtype)
         grad_mask = np.zeros(mask.shape, mask.dtype) if needs[3] else None
-        for members, queries, keys, powers, factor in self._blocks(batch, q, k, mask, dropout_mask):
-            powers -= largest[members, queries]
-            np.exp(powers, out=powers)
+        for members, queries, keys, scores, factor in self._blocks(batch, q, k, mask, dropout_mask):
+            scores -= largest[members, queries]
+            powers = np.exp(scores, out=scores)
             grad_scores = g[members, queries] @ transposed(v[members, keys])
             if factor is not None:
                 grad_scores *= factor
