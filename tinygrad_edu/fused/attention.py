@@ -137,7 +137,9 @@ def _batch(*inputs):
 
 def _as_matrices(x, batch):
     """x broadcast to the axes of batch, and these as one axis; in C order, as products are quickest."""
-    return np.ascontiguousarray(np.broadcast_to(x, (*batch, *x.shape[-2:])).reshape(math.prod(batch), *x.shape[-2:]))
+    if x.shape[:-2] != batch:
+        x = np.broadcast_to(x, (*batch, *x.shape[-2:]))
+    return np.ascontiguousarray(x.reshape(math.prod(batch), *x.shape[-2:]))
 
 
 class _Mask:

@@ -80,16 +80,17 @@ def _batch_and_heads(
     function: str, query: Tensor, key: Tensor, value: Tensor, enable_gqa: bool
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The axes before the last two: those of the batch, which broadcast, and with enable_gqa the heads of query."""
-    described_all = f"{described('query', query)}, {described('key', key)} and {described('value', value)}"
-    if enable_gqa and (key.shape[-3] != value.shape[-3] or not key.shape[-3] or query.shape[-3] % key.shape[-3]):
-        raise ShapeError(
-            f"{function}: {described_all}; with enable_gqa key and value need the same number of heads (axis -3), and query a multiple of it"
-        )
     end = -3 if enable_gqa else -2
+    problem = None
+    if enable_gqa and (key.shape[-3] != value.shape[-3] or not key.shape[-3] or query.shape[-3] % key.shape[-3]):
+        problem = "with enable_gqa key and value need the same number of heads (axis -3), and query a multiple of it"
     try:
-        return np.broadcast_shapes(query.shape[:end], key.shape[:end], value.shape[:end]), query.shape[end:-2]
+        batch = np.broadcast_shapes(query.shape[:end], key.shape[:end], value.shape[:end])
     except ValueError:
-        raise ShapeError(f"{function}: {described_all}; the axes before the last {-end} do not broadcast") from None
+        problem = problem or f"the axes before the last {-end} do not broadcast"
+    if problem:
+        raise ShapeError(f"{function}: {described('query', query)}, {described('key', key)} and {described('value', value)}; {problem}")
+    return batch, query.shape[end:-2]
 
 
 def _as_mask(function: str, mask: Any, scores_shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
