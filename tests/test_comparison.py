@@ -388,6 +388,24 @@ def test_the_reference_where_longdouble_is_no_wider(inputs, narrow_longdouble, m
     assert report.reference == said
 
 
+def test_a_twin_that_objects_cannot_go_through_is_compared_in_float64(narrow_longdouble):
+    class Hypotenuse(LogOfOneMore):
+        def forward(self, x):
+            return np.hypot(x, 1)
+
+        def grad_x(self, g, x):
+            return g * x / np.hypot(x, 1)
+
+        def composed(self, x):
+            assert x.dtype != object
+            return np.sqrt(x * x + 1)
+
+    report = tg.compare(Hypotenuse(), np.ones(3), repeats=1)
+    assert report.ok and report.reference.startswith("the composed twin in float64, 53 bits; ")
+    with pytest.raises(AssertionError):
+        tg.compare(Hypotenuse(), np.ones(3), repeats=1, reference="mpmath")
+
+
 def test_mpmath_that_is_missing_is_asked_for(inputs, monkeypatch):
     monkeypatch.setitem(sys.modules, "mpmath", None)
     reference._mpmath_number.cache_clear()

@@ -170,7 +170,7 @@ def test_without_graphviz_or_matplotlib_the_page_says_how_to_get_a_picture(right
 def test_a_graph_too_large_to_read_is_not_drawn(right, monkeypatch):
     monkeypatch.setattr(page, "MOST_NODES", 10)
     parsed = assert_self_contained(right.html())
-    assert "nodes in its graph, more than one can read in a picture" in parsed.text and "graph0" not in right.html()
+    assert "nodes in its graph, too many to read in a picture" in parsed.text and "graph0" not in right.html()
 
 
 def test_the_page_can_be_printed_and_read_in_the_dark(right):

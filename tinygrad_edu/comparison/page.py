@@ -62,6 +62,9 @@ STYLE = """
     .comparison { font-size: 11px; max-width: none; padding: 0; }
     .comparison table, .comparison figure, .comparison .verdict { break-inside: avoid; }
     .comparison .wide, .comparison figure { overflow: visible; }
+    .comparison table { font-size: 9px; }
+    .comparison th, .comparison td { padding: .1rem .35rem; }
+    .comparison .picture svg { width: auto; max-height: 21cm; }
 }
 """
 
@@ -188,7 +191,7 @@ def _graphs(report: Report) -> str:
     nodes = max(len(graph.nodes) for graph in report.drawing.graphs)
     if nodes > MOST_NODES:
         return _note(
-            f"The composed form has {nodes} nodes in its graph, more than one can read in a picture; "
+            f"The composed form has {nodes} nodes in its graph, too many to read in a picture; "
             f'report.drawing.save("graphs.svg") draws it all the same.'
         )
     try:

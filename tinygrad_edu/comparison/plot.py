@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .hard_inputs import Sweep
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#7A6E00")     # which the colour-blind can tell apart
-MARKERS = "os^Dvx"
+MARKERS = "os^Dv"       # one less than colours, so that both together say which of many it is
 
 
 def error_against_offset(sweep: Sweep) -> Any:
@@ -43,5 +43,5 @@ def error_against_offset(sweep: Sweep) -> Any:
         for i, name in enumerate(sweep.names)
     ]
     keys += [Line2D([], [], color="#444444", label="fused"), Line2D([], [], color="#444444", linestyle="--", linewidth=1, label="twin")]
-    figure.legend(handles=keys, loc="outside lower center", ncols=len(keys), frameon=False)
+    figure.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 3 * len(dtypes)), frameon=False)
     return figure

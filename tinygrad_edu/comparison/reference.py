@@ -30,7 +30,7 @@ def expected_results(twin: Form, upstream: np.ndarray, kind: str | None) -> tupl
     """The reference in words, and what it says the output and the gradients are."""
     dtypes = {x.dtype for x in twin.values if is_real(x)}
     amount = work(twin)
-    too_long = ""
+    is_asked_for, too_long = kind is not None, ""
     if kind is None:
         kind, too_long = _first_wider(dtypes, amount)
     if kind not in ("longdouble", "mpmath", "float64"):
@@ -51,6 +51,8 @@ def expected_results(twin: Form, upstream: np.ndarray, kind: str | None) -> tupl
         wider = twin._replace(values=[widen(x) if is_real(x) else x for x in twin.values])
         return words, wider.results(widen(upstream))
     except Exception as error:
+        if kind == "mpmath" and not is_asked_for:       # not every twin can be computed with objects
+            return expected_results(twin, upstream, "float64")
         error.add_note(f'compare: this happened in the reference, {words}; reference="float64" asks for another')
         raise
 
