@@ -368,6 +368,7 @@ def test_what_a_layer_says_of_itself(capsys):
     nn.LSTMCell(3, 4).describe()
     printed = capsys.readouterr().out
     assert "out[t] = h = relu(x[t] @" in printed and "c = sigmoid(a_f) * c" in printed and "out = h = sigmoid(a_o) * tanh(c)" in printed
+    assert nn.GRU(3, 4, bias=False).formula()[1] == "b_r, b_z, b_n = split(h @ weight_hh.T, 3, axis=-1)"
     assert nn.GRU(3, 4).flatten_parameters() is None
 
 

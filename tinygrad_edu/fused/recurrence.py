@@ -70,12 +70,15 @@ def slope_of_tanh(t: np.ndarray, out: np.ndarray) -> np.ndarray:
 
 
 def grad_of_input(grads: Gates, weight: np.ndarray) -> np.ndarray:
+    """The gradient of x, (step, batch, k)."""
     steps, batch, hidden = grads[0].shape
-    size = weight.shape[1]
-    out = np.zeros((steps, batch, size), weight.dtype)
-    rows, product = out.reshape(steps * batch, size), np.empty((steps * batch, size), weight.dtype)
-    for grad, part in zip(grads, by_gate(weight, len(grads))):
-        rows += np.matmul(grad.reshape(steps * batch, hidden), part, out=product)
+    out = np.empty((steps, batch, weight.shape[1]), weight.dtype)
+    rows = out.reshape(steps * batch, weight.shape[1])
+    first, *others = zip([grad.reshape(steps * batch, hidden) for grad in grads], by_gate(weight, len(grads)))
+    np.matmul(*first, out=rows)
+    product = np.empty_like(rows)
+    for grad, part in others:
+        rows += np.matmul(grad, part, out=product)
     return out
 
 
@@ -93,8 +96,7 @@ def grad_of_weight(grads: Gates, values: np.ndarray) -> np.ndarray:
 def grad_of_state_weight(grads: np.ndarray, h0: np.ndarray, states: np.ndarray) -> np.ndarray:
     """The same for the states before each step, of which h0 is the first."""
     out = grad_of_weight(grads[:, :1], h0[None])
-    if len(states) > 1:
-        out += grad_of_weight(grads[:, 1:], states[:-1])
+    out += grad_of_weight(grads[:, 1:], states[:-1])
     return out
 
 

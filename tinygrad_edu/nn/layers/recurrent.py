@@ -21,6 +21,18 @@ from ..functional.regularization import drop_probability
 from ..module import Module, Parameter
 
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+LSTM_FORMULA = (
+    "a_i, a_f, a_n, a_o = split(x[t] @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh, 4, axis=-1)",
+    "c = sigmoid(a_f) * c + sigmoid(a_i) * tanh(a_n)",
+    "out[t] = h = sigmoid(a_o) * tanh(c)",
+)
+GRU_FORMULA = (
+    "a_r, a_z, a_n = split(x[t] @ weight_ih.T + bias_ih, 3, axis=-1)",
+    "b_r, b_z, b_n = split(h @ weight_hh.T + bias_hh, 3, axis=-1)",
+    "z = sigmoid(a_z + b_z)    n = tanh(a_n + sigmoid(a_r + b_r) * b_n)",
+    "out[t] = h = (1 - z) * n + z * h",
+)
+RNN_FORMULA = ("out[t] = h = tanh(x[t] @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)",)
 
 
 class Recurrent(Module):
@@ -52,6 +64,7 @@ class Recurrent(Module):
     op: Op
     gates: ClassVar[int]
     states: ClassVar[tuple[str, ...]] = ("h_0",)
+    lines: tuple[str, ...]
 
     def __init__(
         self,
@@ -101,15 +114,12 @@ class Recurrent(Module):
         """The outputs, and the last states, of which each holds all layers and directions."""
         if hasattr(input, "batch_sizes"):
             raise TypeError(f"{self!r}: the input is a {type(input).__name__}, which is not supported; give it padded")
-        x = as_tensor(input)
-        self._check(x)
-        batched = x.ndim == 3
-        if not batched:
-            x = x[:, None]
-        elif self.batch_first:
-            x = x.swapaxes(0, 1)
-        count = self.num_layers * len(self._suffixes(0))
-        states = _states(self, hx, (count, *x.shape[1 : batched + 1], self.hidden_size), x)
+        input = as_tensor(input)
+        self._check(input)
+        batched = input.ndim == 3
+        x = input[:, None] if not batched else input.swapaxes(0, 1) if self.batch_first else input
+        batch = x.shape[1:2] if batched else ()
+        states = _states(self, hx, (self.num_layers * len(self._suffixes(0)), *batch, self.hidden_size), input)
         if not batched:
             states = [state[:, None] for state in states]
         ends: list[list[Tensor]] = []
@@ -124,24 +134,27 @@ class Recurrent(Module):
                 out, end = _over(self.op, x[::-1] if backwards else x, before, weights)
                 outputs.append(out[::-1] if backwards else out)
                 ends.append(end)
-            x = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)   # type: ignore[assignment]
+            x = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
         last: list[Any] = [np.stack(state) for state in zip(*ends)]
         if not batched:
             return x[:, 0], [state[:, 0] for state in last]
         return x.swapaxes(0, 1) if self.batch_first else x, last
 
-    def _check(self, x: Tensor) -> None:
-        check_real(repr(self), x)
-        check_dtypes(repr(self), x, weight_ih_l0=self.weight_ih_l0)
-        if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
+    def _check(self, input: Tensor) -> None:
+        check_real(repr(self), input)
+        check_dtypes(repr(self), input, weight_ih_l0=self.weight_ih_l0)
+        if input.ndim not in (2, 3) or input.shape[-1] != self.input_size:
             axes = f"({'N, T' if self.batch_first else 'T, N'}, {self.input_size})"
-            raise ShapeError(f"{self!r}: {described('input', x)}; it needs to be {axes}, or (T, {self.input_size}) without a batch")
-        if x.shape[1 if x.ndim == 3 and self.batch_first else 0] == 0:
-            raise ShapeError(f"{self!r}: {described('input', x)}; it needs at least one step")
+            raise ShapeError(f"{self!r}: {described('input', input)}; it needs to be {axes}, or (T, {self.input_size}) without a batch")
+        if input.shape[1 if input.ndim == 3 and self.batch_first else 0] == 0:
+            raise ShapeError(f"{self!r}: {described('input', input)}; it needs at least one step")
 
     def extra_repr(self) -> str:
         defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
         return _settings(self, defaults)
+
+    def formula(self) -> list[str]:
+        return _formula(self)
 
 
 class LSTM(Recurrent):
@@ -169,6 +182,7 @@ class LSTM(Recurrent):
     op = lstm.LSTM()
     gates = 4
     states = ("h_0", "c_0")
+    lines = LSTM_FORMULA
 
     def __init__(
         self,
@@ -191,9 +205,6 @@ class LSTM(Recurrent):
     def forward(self, input: Any, hx: Sequence[Any] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         output, (h, c) = self.run(input, hx)
         return output, (h, c)
-
-    def formula(self) -> list[str]:
-        return LSTM_FORMULA
 
 
 class GRU(Recurrent):
@@ -218,13 +229,11 @@ class GRU(Recurrent):
 
     op = gru.GRU()
     gates = 3
+    lines = GRU_FORMULA
 
     def forward(self, input: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
         output, (h,) = self.run(input, None if hx is None else (hx,))
         return output, h
-
-    def formula(self) -> list[str]:
-        return GRU_FORMULA
 
 
 class RNN(Recurrent):
@@ -244,6 +253,7 @@ class RNN(Recurrent):
     """
 
     gates = 1
+    lines = RNN_FORMULA
 
     def __init__(
         self,
@@ -271,9 +281,6 @@ class RNN(Recurrent):
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity!r}")
 
-    def formula(self) -> list[str]:
-        return [RNN_FORMULA.replace("tanh", self.nonlinearity)]
-
 
 class RecurrentCell(Module):
     """What LSTMCell, GRUCell and RNNCell are: one step of a layer.
@@ -293,6 +300,7 @@ class RecurrentCell(Module):
     op: Op
     gates: ClassVar[int]
     states: ClassVar[tuple[str, ...]] = ("hx",)
+    lines: tuple[str, ...]
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: Any = None, generator: np.random.Generator | None = None
@@ -312,19 +320,23 @@ class RecurrentCell(Module):
 
     def run(self, input: Any, hx: Sequence[Any] | None) -> list[Tensor]:
         """The next states."""
-        x = as_tensor(input)
-        check_real(repr(self), x)
-        check_dtypes(repr(self), x, weight_ih=self.weight_ih)
-        if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
-            raise ShapeError(f"{self!r}: {described('input', x)}; it needs to be (N, {self.input_size}), or ({self.input_size},) without a batch")
-        states = _states(self, hx, (*x.shape[:-1], self.hidden_size), x)
+        input = as_tensor(input)
+        check_real(repr(self), input)
+        check_dtypes(repr(self), input, weight_ih=self.weight_ih)
+        if input.ndim not in (1, 2) or input.shape[-1] != self.input_size:
+            needs = f"(N, {self.input_size}), or ({self.input_size},) without a batch"
+            raise ShapeError(f"{self!r}: {described('input', input)}; it needs to be {needs}")
+        states = _states(self, hx, (*input.shape[:-1], self.hidden_size), input)
         weights = [getattr(self, name) for name in NAMES]
-        if x.ndim == 2:
-            return _over(self.op, x[None], states, weights)[1]
-        return [state[0] for state in _over(self.op, x[None, None], [state[None] for state in states], weights)[1]]
+        if input.ndim == 2:
+            return _over(self.op, input[None], states, weights)[1]
+        return [state[0] for state in _over(self.op, input[None, None], [state[None] for state in states], weights)[1]]
 
     def extra_repr(self) -> str:
         return _settings(self, {"bias": True})
+
+    def formula(self) -> list[str]:
+        return [line.replace("[t]", "") for line in _formula(self)]
 
 
 class LSTMCell(RecurrentCell):
@@ -341,13 +353,11 @@ class LSTMCell(RecurrentCell):
     op = LSTM.op
     gates = LSTM.gates
     states = LSTM.states
+    lines = LSTM.lines
 
     def forward(self, input: Any, hx: Sequence[Any] | None = None) -> tuple[Tensor, Tensor]:
         h, c = self.run(input, hx)
         return h, c
-
-    def formula(self) -> list[str]:
-        return [line.replace("[t]", "") for line in LSTM_FORMULA]
 
 
 class GRUCell(RecurrentCell):
@@ -362,12 +372,10 @@ class GRUCell(RecurrentCell):
 
     op = GRU.op
     gates = GRU.gates
+    lines = GRU.lines
 
     def forward(self, input: Any, hx: Any = None) -> Tensor:
         return self.run(input, None if hx is None else (hx,))[0]
-
-    def formula(self) -> list[str]:
-        return [line.replace("[t]", "") for line in GRU_FORMULA]
 
 
 class RNNCell(RecurrentCell):
@@ -381,6 +389,7 @@ class RNNCell(RecurrentCell):
     """
 
     gates = RNN.gates
+    lines = RNN.lines
 
     def __init__(
         self,
@@ -403,23 +412,6 @@ class RNNCell(RecurrentCell):
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity!r}")
 
-    def formula(self) -> list[str]:
-        return [RNN_FORMULA.replace("tanh", self.nonlinearity).replace("[t]", "")]
-
-
-LSTM_FORMULA = [
-    "a_i, a_f, a_n, a_o = split(x[t] @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh, 4, axis=-1)",
-    "c = sigmoid(a_f) * c + sigmoid(a_i) * tanh(a_n)",
-    "out[t] = h = sigmoid(a_o) * tanh(c)",
-]
-GRU_FORMULA = [
-    "a_r, a_z, a_n = split(x[t] @ weight_ih.T + bias_ih, 3, axis=-1)",
-    "b_r, b_z, b_n = split(h @ weight_hh.T + bias_hh, 3, axis=-1)",
-    "r, z = sigmoid(a_r + b_r), sigmoid(a_z + b_z)    n = tanh(a_n + r * b_n)",
-    "out[t] = h = (1 - z) * n + z * h",
-]
-RNN_FORMULA = "out[t] = h = tanh(x[t] @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)"
-
 
 def _parameters(rows: int, input_size: int, hidden_size: int, bias: bool, dtype: Any) -> dict[str, Parameter]:
     """The parameters of one layer in one direction, still zeros."""
@@ -439,18 +431,18 @@ def _over(op: Op, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor 
     return (out, [out[-1]]) if len(states) == 1 else (out[:-1], [out[-2], out[-1]])
 
 
-def _states(module: Any, hx: Sequence[Any] | None, shape: tuple[int, ...], x: Tensor) -> list[Tensor]:
+def _states(module: Any, hx: Sequence[Any] | None, shape: tuple[int, ...], input: Tensor) -> list[Tensor]:
     """The states to start from, in the given shape: hx, or zeros."""
     names = module.states
     if hx is None:
-        return [zeros(shape, x.dtype)] * len(names)
+        return [zeros(shape, input.dtype)] * len(names)
     if not isinstance(hx, (tuple, list)) or len(hx) != len(names):
         raise TypeError(f"{module!r}: the states are given as {type(hx).__name__}; they need to be a pair ({', '.join(names)})")
     states = [as_tensor(state) for state in hx]
     for name, state in zip(names, states):
-        check_dtypes(repr(module), x, **{name: state})
+        check_dtypes(repr(module), input, **{name: state})
         if state.shape != shape:
-            raise ShapeError(f"{module!r}: {described('input', x)} and {described(name, state)}; {name} needs shape {shape}")
+            raise ShapeError(f"{module!r}: {described('input', input)} and {described(name, state)}; {name} needs shape {shape}")
     return states
 
 
@@ -469,3 +461,9 @@ def _settings(module: Any, defaults: dict[str, Any]) -> str:
     """The sizes, and what differs from defaults."""
     changed = {name: getattr(module, name) for name, default in defaults.items() if getattr(module, name) != default}
     return f"{module.input_size}, {module.hidden_size}" + "".join(f", {name}={value}" for name, value in changed.items())
+
+
+def _formula(module: Any) -> list[str]:
+    """One step of a layer, with its own nonlinearity, and without biases if there are none."""
+    lines = [line.replace("= tanh", f"= {module.nonlinearity}") for line in module.lines] if hasattr(module, "nonlinearity") else module.lines
+    return [line if module.bias else line.replace(" + bias_ih", "").replace(" + bias_hh", "") for line in lines]
