@@ -183,9 +183,10 @@ def test_weights_of_large_scores_add_up_to_1(way):
 
 def test_causal_and_a_mask_both_hold():
     q, k, v = drawn((4, 2), (4, 2), (4, 2))
-    mask = np.array([[True, True, True, False]])
-    both = F.scaled_dot_product_attention(q, k, v, mask, is_causal=True)
-    np.testing.assert_allclose(both.data, F.scaled_dot_product_attention(q, k, v, mask & np.tri(4, dtype=bool)).data, rtol=1e-14)
+    for mask in np.array([[True, True, True, False]]), np.array([[False, True, True, True]]):       # the second leaves query 0 no key
+        both = F.scaled_dot_product_attention(q, k, v, mask, is_causal=True)
+        np.testing.assert_allclose(both.data, F.scaled_dot_product_attention(q, k, v, mask & np.tri(4, dtype=bool)).data, rtol=1e-14)
+    assert both.data[0].tolist() == [0, 0]
 
 
 def test_no_query_sees_the_future():
