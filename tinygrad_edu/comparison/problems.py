@@ -19,11 +19,12 @@ from ..fused.embedding import Embedding
 from ..fused.gelu import GELU, TanhGELU
 from ..fused.gru import GRU
 from ..fused.layer_norm import LayerNorm
-from ..fused.linear import Linear
+from ..fused.linear import Linear, LinearActivation
 from ..fused.log_softmax import LogSoftmax
 from ..fused.logsumexp import LogSumExp
 from ..fused.lstm import LSTM
 from ..fused.mse import MSE
+from ..fused.norm import Norm
 from ..fused.pooling import AveragePool, AveragePoolAdjoint, MaxPool
 from ..fused.rms_norm import RMSNorm
 from ..fused.rnn import RNN
@@ -31,6 +32,7 @@ from ..fused.sigmoid import Sigmoid
 from ..fused.silu import SiLU
 from ..fused.softmax import Softmax
 from ..fused.softplus import Softplus
+from ..fused.variance import Std, Var
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,24 @@ def softmax(rng, *shape):
     return Softmax(), rng.normal(size=shape)
 
 
+# Reductions
+
+
+@problem("batch, ...", 128, 64)
+def norm(rng, *shape):
+    return Norm((len(shape) - 1,)), rng.normal(size=shape)
+
+
+@problem("batch, ...", 128, 64)
+def std(rng, *shape):
+    return Std((len(shape) - 1,)), rng.normal(size=shape)
+
+
+@problem("batch, ...", 128, 64)
+def var(rng, *shape):
+    return Var((len(shape) - 1,)), rng.normal(size=shape)
+
+
 # Losses
 
 
@@ -196,6 +216,11 @@ def dropout(rng, *shape):
 @problem("batch, feature, ...", 128, 64)
 def linear(rng, *shape):
     return Linear(), rng.normal(size=shape), rng.normal(size=(32, shape[-1])), rng.normal(size=32)
+
+
+@problem("batch, feature, ...", 128, 64)
+def linear_tanh(rng, *shape):
+    return LinearActivation("tanh"), rng.normal(size=shape), rng.normal(size=(32, shape[-1])) / shape[-1] ** 0.5, rng.normal(size=32)
 
 
 @problem("place, feature", 128, 32)

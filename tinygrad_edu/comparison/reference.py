@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.node import ancestors
+from ..engine.tensor import Tensor
 from .forms import Form, is_real
 
 MPMATH_BITS = 113
@@ -98,6 +99,8 @@ class _Precise(np.ndarray):
     """An array of mpmath's numbers. What NumPy computes with it is one as well, also where it put a Python number: np.minimum(x, 0)."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if any(isinstance(x, Tensor) for x in inputs):
+            return NotImplemented           # it is the Tensor that has a word in it
         if ufunc in _TESTS:
             return _TESTS[ufunc](*inputs)
         return _precise(getattr(ufunc, method)(*[x.view(np.ndarray) if isinstance(x, _Precise) else x for x in inputs], **kwargs))
