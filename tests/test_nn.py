@@ -12,6 +12,7 @@ import tinygrad_edu as tg
 import tinygrad_edu.nn.functional as F
 from tinygrad_edu import nn
 from tinygrad_edu.errors import DTypeError, GraphError, MutationError, ShapeError, StateError
+from tinygrad_edu.fused.linear import LinearActivation
 from tinygrad_edu.nn import init
 
 
@@ -560,6 +561,39 @@ def test_linear_multiplies_by_its_transposed_weight():
     np.testing.assert_allclose(layer.weight.grad.data, np.broadcast_to(x.sum(axis=(0, 1)), (2, 3)), rtol=1e-12)
     assert layer.bias.grad.tolist() == [20, 20]
     assert nn.Linear(3, 2, bias=False)(tg.zeros((1, 3))).tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear_with_an_activation_is_the_two_after_each_other(activation, bias):
+    layer = nn.Linear(3, 4, bias, activation=activation, dtype=np.float64)
+    plain = nn.Linear(3, 4, bias, dtype=np.float64)
+    plain.load_state_dict(layer.state_dict())               # the activation has no part in the state
+    x, y = (tg.tensor(np.linspace(-1, 1, 15).reshape(5, 3), requires_grad=True) for _ in range(2))
+    one, two = layer(x), getattr(F, activation)(plain(y))
+    np.testing.assert_allclose(one.numpy(), two.numpy(), rtol=1e-14)
+    assert one.op == LinearActivation(activation)
+    g = np.cos(np.arange(20)).reshape(5, 4)
+    one.backward(g)
+    two.backward(g)
+    pairs = [(x, y), *zip(layer.parameters(), plain.parameters(), strict=True)]
+    for ours, theirs in pairs:
+        np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-13, atol=1e-15)
+
+
+def test_linear_with_an_activation_says_so():
+    layer = nn.Linear(3, 4, bias=False, activation="relu")
+    assert repr(layer) == "Linear(in_features=3, out_features=4, bias=False, activation='relu')"
+    assert layer.formula() == ["out = relu(x @ weight.T)    weight (4, 3)"]
+    for call in lambda: nn.Linear(3, 4, activation="gelu"), lambda: F.linear(tg.ones((1, 2)), tg.ones((1, 2)), activation="gelu"):
+        with pytest.raises(ValueError, match=r"(?i)linear: activation='gelu'; it needs to be one of None, 'relu', 'tanh', 'sigmoid'"):
+            call()
+
+
+def test_relu_in_linear_passes_nothing_where_it_is_0_even_of_an_infinite_gradient():
+    x = tg.tensor([[-1.0], [0.0], [2.0]], requires_grad=True)
+    F.linear(x, tg.ones((1, 1)), activation="relu").backward(np.float32([[np.inf], [np.inf], [3]]))
+    assert x.grad.tolist() == [[0], [0], [3]]
 
 
 def test_linear_starts_in_pytorchs_range_and_is_seeded():

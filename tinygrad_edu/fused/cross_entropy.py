@@ -6,7 +6,7 @@ import numpy as np
 
 from ..engine.op import Fused
 from ..engine.tensor import wrap
-from .blocks import blocks, row_sums
+from .blocks import BLOCK_BYTES, blocks, row_sums
 from .log_softmax import LogSoftmax
 
 
@@ -33,36 +33,37 @@ class CrossEntropy(Fused):
     constants = ("target", "weight")
 
     def forward(self, logits, target, weight):
-        label, own, spread = self._parts(logits, target, weight)
-        losses, largest, total = (np.empty(len(logits), logits.dtype) for _ in range(3))
-        for rows in blocks(len(logits), logits[:1].nbytes):
+        place, own, spread = self._parts(logits, target, weight)
+        largest, total, of_all = (np.empty(len(logits), logits.dtype) for _ in range(3))
+        for rows in blocks(len(logits), logits[:1].nbytes, 2 * BLOCK_BYTES):
             by_class = _by_class(logits[rows])
-            np.max(by_class, axis=0, out=largest[rows])
+            np.maximum.reduce(by_class, axis=0, out=largest[rows])
             shifted = by_class - largest[rows]
-            of_label = shifted[label[rows], np.arange(shifted.shape[1])]
-            of_all = _weighted_sum(shifted, weight) if self.label_smoothing else 0
-            total[rows] = row_sums(np.exp(shifted, out=shifted).T)[:, 0]
-            log_sum = np.log(total[rows])
-            # A class without a share may have the logit -inf, and 0 * inf is NaN.
-            losses[rows] = np.where(own[rows] == 0, 0, own[rows] * (log_sum - of_label))
             if self.label_smoothing:
-                losses[rows] += np.where(spread[rows] == 0, 0, spread[rows] * (_sum(weight, logits) * log_sum - of_all))
+                of_all[rows] = _weighted_sum(shifted, weight)
+            total[rows] = row_sums(np.exp(shifted, out=shifted).T)[:, 0]
+        log_sum, of_label = np.log(total), logits.reshape(-1)[place] - largest
+        # A class without a share may have the logit -inf, and 0 * inf is NaN.
+        losses = own * np.where(own == 0, 0, log_sum - of_label)
+        if self.label_smoothing:
+            losses += spread * np.where(spread == 0, 0, _sum(weight, logits) * log_sum - of_all)
         kept = {"largest": largest[:, None], "total": total[:, None]}
-        return (losses if self.reduction == "none" else np.sum(losses)), kept
+        return (losses if self.reduction == "none" else losses.sum()), kept
 
     def backward(self, g, logits, target, weight, largest, total):
-        label, own, spread = self._parts(logits, target, weight)
-        own, spread = g * own, g * spread
-        factor = (own + spread * _sum(weight, logits)) / total[:, 0]
+        place, own, spread = self._parts(logits, target, weight)
+        factor = g * (own + spread * _sum(weight, logits)) / total[:, 0]
         grad = np.empty(logits.shape, logits.dtype)
-        for rows in blocks(len(logits), logits[:1].nbytes):
-            by_class = _by_class(logits[rows]) - largest[rows, 0]
+        for rows in blocks(len(logits), logits[:1].nbytes, 2 * BLOCK_BYTES):
+            by_class = _by_class(grad[rows])                    # of many classes a view: they are computed in grad itself
+            np.subtract(_by_class(logits[rows]), largest[rows, 0], out=by_class)
             np.exp(by_class, out=by_class)
             by_class *= factor[rows]
-            by_class[label[rows], np.arange(by_class.shape[1])] -= own[rows]
-            if self.label_smoothing:
-                by_class -= spread[rows] * (1 if weight is None else weight[:, None])
-            grad[rows] = by_class.T
+            if by_class.base is None:
+                grad[rows] = by_class.T
+        grad.reshape(-1)[place] -= g * own
+        if self.label_smoothing:
+            grad -= np.multiply.outer(g * spread, np.ones(logits.shape[1], logits.dtype) if weight is None else weight)
         return grad, None, None
 
     def composed(self, logits, target, weight):
@@ -72,20 +73,20 @@ class CrossEntropy(Fused):
 
     def shares(self, logits, target, weight):
         """How much -log_softmax(logits)[n, c] counts: the target as a distribution, with weights and reduction."""
-        label, own, spread = self._parts(logits, target, weight)
-        share = np.empty(logits.shape, logits.dtype)
-        share[...] = spread[:, None] if weight is None else spread[:, None] * weight
-        share[np.arange(len(label)), label] += own
+        place, own, spread = self._parts(logits, target, weight)
+        share = np.multiply.outer(spread, np.ones(logits.shape[1], logits.dtype) if weight is None else weight)
+        share.reshape(-1)[place] += own
         return share
 
     def _parts(self, logits, target, weight):
-        """The label of each row, the share of that label, and what a class gets of the row for each unit of its weight."""
+        """Where in logits the labels are, their own shares, and what each class of a row gets for each unit of its weight."""
         counts = target != self.ignore_index
         label = np.where(counts, target, 0)
         counts = counts.astype(logits.dtype)
         own = counts if weight is None else counts * weight[label]
-        total = np.sum(own) if self.reduction == "mean" else 1
-        return label, own * (1 - self.label_smoothing) / total, counts * (self.label_smoothing / logits.shape[1]) / total
+        total = own.sum() if self.reduction == "mean" else 1
+        spread = counts * (self.label_smoothing / logits.shape[1]) / total if self.label_smoothing else np.zeros_like(counts)
+        return np.arange(0, logits.size, logits.shape[1]) + label, own * (1 - self.label_smoothing) / total, spread
 
 
 def _by_class(logits):

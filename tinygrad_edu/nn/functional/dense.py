@@ -42,4 +42,4 @@ def linear(input: Any, weight: Tensor, bias: Tensor | None = None, *, activation
 
 def check_activation(function: str, activation: str | None) -> None:
     if activation is not None and activation not in ACTIVATIONS:
-        raise ValueError(f"{function}: activation={activation!r}; it needs to be None, {' or '.join(map(repr, ACTIVATIONS))}")
+        raise ValueError(f"{function}: activation={activation!r}; it needs to be one of None, {', '.join(map(repr, ACTIVATIONS))}")

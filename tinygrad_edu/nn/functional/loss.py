@@ -63,12 +63,14 @@ def cross_entropy(
     if target.shape != labels_shape:
         raise ShapeError(f"cross_entropy: {described('input', input)} and {described('target', target)}; target needs shape {labels_shape}")
     labels = target.data.reshape(-1)
-    wrong = np.flatnonzero(((labels < 0) | (labels >= classes)) & (labels != ignore_index))
-    if wrong.size:
-        raise IndexError(
-            f"cross_entropy: target{list(map(int, np.unravel_index(wrong[0], labels_shape)))} is {labels[wrong[0]]}, and {wrong.size} of "
-            f"{labels.size} labels are out of range; with {classes} classes a label is from 0 to {classes - 1}, or ignore_index={ignore_index}"
-        )
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        wrong = np.flatnonzero(((labels < 0) | (labels >= classes)) & (labels != ignore_index))
+        if wrong.size:
+            raise IndexError(
+                f"cross_entropy: target{list(map(int, np.unravel_index(wrong[0], labels_shape)))} is {labels[wrong[0]]}, and {wrong.size} "
+                f"of {labels.size} labels are out of range; with {classes} classes a label is from 0 to {classes - 1}, or "
+                f"ignore_index={ignore_index}"
+            )
     if input.ndim > 2:
         input = input.transpose(0, *range(2, input.ndim), 1)
     losses = CrossEntropy(reduction, ignore_index, label_smoothing)(input.reshape(-1, classes) if input.ndim != 2 else input, labels, weight)
