@@ -280,3 +280,34 @@ def test_dropout_by_its_other_name():
     assert F.dropout(tg.ones(100), keep_prob=0.75).tolist() == dropped.tolist()
     with pytest.raises(ValueError, match="give one of them"):
         F.dropout(tg.ones(3), 0.25, keep_prob=0.75)
+
+
+# Functions of angles and sums of exponentials
+
+
+def test_arctan2_and_hypot_have_gradient_0_where_they_have_no_derivative():
+    for function in np.arctan2, np.hypot:
+        a, b = (tg.tensor([0.0, 3e200], dtype="float64", requires_grad=True) for _ in range(2))
+        da, db = tg.grad(function(a, b).sum(), [a, b], create_graph=True)
+        assert da.tolist()[0] == db.tolist()[0] == 0 and np.isfinite(da.numpy()).all() and np.isfinite(db.numpy()).all()
+
+
+def test_sinc_has_all_its_derivatives_at_0():
+    x = tg.tensor(0.0, dtype="float64", requires_grad=True)
+    value, found = np.sinc(x), []
+    for _ in range(4):
+        value, = tg.grad(value, x, create_graph=True)
+        found.append(value.item())
+    np.testing.assert_allclose(found, [0, -np.pi**2 / 3, 0, np.pi**4 / 5], atol=1e-12)
+
+
+@pytest.mark.parametrize("function", [np.logaddexp, np.logaddexp2])
+def test_logaddexp_of_minus_infinity(function):
+    a, b = (tg.tensor([-np.inf, value], requires_grad=True) for value in (0.0, -np.inf))
+    da, db = tg.grad(function(a, b).sum(), [a, b])
+    np.testing.assert_array_equal([da, db], [[0, 1], [0, 0]])
+
+
+def test_degrees_and_radians_have_two_names_each():
+    x = tg.tensor([180.0], requires_grad=True)
+    np.testing.assert_allclose([np.radians(x).item(), np.deg2rad(x).item(), np.degrees(np.radians(x)).item()], [np.pi, np.pi, 180], rtol=1e-6)

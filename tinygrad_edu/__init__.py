@@ -54,10 +54,29 @@ from .ops.elementwise import (
     tanh,
     where,
 )
+from .ops.exponential import cbrt, exp2, expm1, log2, log10, logaddexp, logaddexp2, reciprocal
 from .ops.linalg import matmul
 from .ops.random import manual_seed, rand, rand_like, randn, randn_like
 from .ops.reduce import max, mean, min, sum
 from .ops.shape import broadcast_to, concatenate, expand_dims, pad, ravel, reshape, squeeze, stack, swapaxes, transpose
+from .ops.trigonometric import (
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    cos,
+    cosh,
+    deg2rad,
+    hypot,
+    rad2deg,
+    sin,
+    sinc,
+    sinh,
+    tan,
+)
 from .ops.without_gradient import (
     all,
     allclose,
@@ -82,14 +101,15 @@ from .ops.without_gradient import (
 __version__ = "0.1.0"
 
 __all__ = [
-    "Elementwise", "Fused", "Op", "Tensor", "abs", "add", "all", "allclose", "any", "arange", "argmax", "argmin", "argsort", "array_equal",
-    "astype", "broadcast_to", "cli", "clip", "compare", "comparison", "composed", "concatenate", "copy", "data", "detect_anomaly", "divide",
-    "enable_grad", "equal", "errors", "examples", "exp", "expand_dims", "eye", "from_numpy", "full", "full_like", "get_default_dtype", "grad",
-    "greater", "greater_equal", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "less", "less_equal", "linspace", "log", "log1p",
-    "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "nn", "no_grad", "norm", "not_equal", "ones",
-    "ones_like", "optim", "pad", "power", "rand", "rand_like", "randn", "randn_like", "ravel", "relu", "reshape", "set_default_dtype",
-    "set_grad_enabled", "sign", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tanh", "tensor", "testing",
-    "transpose", "var", "viz", "where", "zeros", "zeros_like",
+    "Elementwise", "Fused", "Op", "Tensor", "abs", "add", "all", "allclose", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan",
+    "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_equal", "astype", "broadcast_to", "cbrt", "cli", "clip", "compare", "comparison",
+    "composed", "concatenate", "copy", "cos", "cosh", "data", "deg2rad", "detect_anomaly", "divide", "enable_grad", "equal", "errors", "examples",
+    "exp", "exp2", "expand_dims", "expm1", "eye", "from_numpy", "full", "full_like", "get_default_dtype", "grad", "greater", "greater_equal",
+    "hypot", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2",
+    "logaddexp", "logaddexp2", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "nn", "no_grad",
+    "norm", "not_equal", "ones", "ones_like", "optim", "pad", "power", "rad2deg", "rand", "rand_like", "randn", "randn_like", "ravel",
+    "reciprocal", "relu", "reshape", "set_default_dtype", "set_grad_enabled", "sign", "sin", "sinc", "sinh", "sqrt", "square", "squeeze", "stack",
+    "std", "subtract", "sum", "swapaxes", "tan", "tanh", "tensor", "testing", "transpose", "var", "viz", "where", "zeros", "zeros_like",
 ]
 
 _LATER = ("cli", "comparison", "data", "examples", "nn", "optim", "testing", "viz")

@@ -14,7 +14,7 @@ from ...fused.silu import SiLU
 from ...fused.softmax import Softmax
 from ...fused.softplus import Softplus
 from ..cases import Case, cases_of
-from ..op_cases import SHAPES, Cases, uniform
+from ..inputs import SHAPES, Cases, uniform
 
 
 @cases_of(GELU)

@@ -7,7 +7,7 @@ import numpy as np
 from ...fused.attention import ScaledDotProductAttention
 from ...nn import functional
 from ..cases import Case, cases_of
-from ..op_cases import Cases, uniform
+from ..inputs import Cases, uniform
 
 
 def attention_by_rows(op: ScaledDotProductAttention, q, k, v, mask=None, dropout_mask=None):

@@ -9,7 +9,7 @@ import numpy as np
 from ...fused.convolution import Convolution, ConvolutionWeight, Sliding, TransposedConvolution
 from ...nn import functional
 from ..cases import Case, cases_of
-from ..op_cases import Cases, uniform
+from ..inputs import Cases, uniform
 
 # What settings, and the shapes of x, weight and out of a convolution. The first one has a tap that sees padding only; in the second x and
 # weight can be one tensor.

@@ -7,7 +7,7 @@ import numpy as np
 from ...fused.linear import Linear, LinearActivation
 from ...nn import functional
 from ..cases import Case, cases_of
-from ..op_cases import Cases, uniform
+from ..inputs import Cases, uniform
 
 
 @cases_of(Linear)

@@ -11,7 +11,7 @@ from ...fused.cross_entropy import CrossEntropy
 from ...fused.mse import MSE
 from ...nn import functional
 from ..cases import Case, cases_of
-from ..op_cases import Cases, between, uniform
+from ..inputs import Cases, between, uniform
 
 
 def cross_entropy_by_rows(logits: np.ndarray, target: np.ndarray, weight: np.ndarray | None, op: CrossEntropy) -> np.ndarray:

@@ -11,7 +11,7 @@ from ...fused.layer_norm import LayerNorm
 from ...fused.rms_norm import RMSNorm
 from ...nn import functional
 from ..cases import Case, cases_of
-from ..op_cases import Cases, between, uniform
+from ..inputs import Cases, between, uniform
 
 
 def normalized(x: Any, gamma: Any, beta: Any, axes: tuple[int, ...], eps: float) -> np.ndarray:

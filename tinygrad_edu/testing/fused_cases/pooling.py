@@ -13,7 +13,7 @@ import numpy as np
 from ...fused.pooling import AveragePool, AveragePoolAdjoint, MaxPool, Pooling
 from ...nn import functional
 from ..cases import Case, cases_of
-from ..op_cases import Cases, apart, uniform
+from ..inputs import Cases, apart, uniform
 
 WINDOWS: tuple[tuple[tuple[int, ...], tuple], ...] = (
     # x, and kernel_size, stride, padding, dilation, ceil_mode

@@ -13,7 +13,7 @@ from ...fused.gru import GRU
 from ...fused.lstm import LSTM
 from ...fused.rnn import RNN
 from ..cases import Case, cases_of
-from ..op_cases import Cases, uniform
+from ..inputs import Cases, uniform
 
 SIZES = ((2, 2, 3, 2), (1, 2, 1, 1), (3, 1, 2, 1), (2, 0, 1, 1), (2, 1, 0, 1))
 """(T, N, I, H): steps, batch, input and hidden."""

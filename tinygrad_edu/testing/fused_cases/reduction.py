@@ -9,7 +9,7 @@ import numpy as np
 
 from ...fused import norm, variance
 from ..cases import Case, cases_of
-from ..op_cases import REDUCED_AXES, Cases, apart, reduced, uniform
+from ..inputs import REDUCED_AXES, Cases, apart, reduced, uniform
 
 SOME = np.array([True, False, True, True])
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...fused.dropout import Dropout
 from ..cases import Case, cases_of
-from ..op_cases import SHAPES, Cases, uniform
+from ..inputs import SHAPES, Cases, uniform
 
 
 @cases_of(Dropout)

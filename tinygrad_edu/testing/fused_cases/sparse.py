@@ -7,7 +7,7 @@ import numpy as np
 from ...fused.embedding import Embedding
 from ...nn import functional
 from ..cases import Case, cases_of
-from ..op_cases import Cases, uniform
+from ..inputs import Cases, uniform
 
 
 @cases_of(Embedding)

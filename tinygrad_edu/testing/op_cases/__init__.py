@@ -1,0 +1,6 @@
+"""The cases of the primitives, in the rooms of ops/.
+
+Inputs stay away from kinks, ties and the ends of domains, where differences say nothing; tests/test_conventions.py is about those.
+"""
+
+from . import elementwise, exponential, index, linalg, reduce, shape, special, trigonometric
