@@ -461,10 +461,10 @@ def test_slow_forms_are_timed_less_often(inputs, monkeypatch):
 
 def test_peak_memory_is_what_is_there_at_once():
     class Wasteful(tg.Fused):
-        """Takes ten times its input for a moment in forward, twenty times in backward."""
+        """Takes thirty times its input for a moment in forward, twenty times in backward."""
 
         def forward(self, x):
-            return np.zeros((10, *x.shape))[0] + x
+            return np.zeros((30, *x.shape))[0] + x
 
         def backward(self, g):
             return (np.zeros((20, *g.shape))[0] + g,)
@@ -474,12 +474,12 @@ def test_peak_memory_is_what_is_there_at_once():
 
     x = np.zeros(100_000)
     report = tg.compare(Wasteful(), x, repeats=1, orders=(1,))
-    assert 11 <= report.fused.peak_forward_bytes / x.nbytes < 11.1
+    assert 31 <= report.fused.peak_forward_bytes / x.nbytes < 31.1
     assert 22 <= report.fused.peak_backward_bytes / x.nbytes < 22.1             # out is there all the while
-    assert report.fused.peak_bytes == report.fused.peak_backward_bytes
+    assert report.fused.peak_bytes == report.fused.peak_forward_bytes
     assert 1 <= report.composed.peak_forward_bytes / x.nbytes < 1.1
     header, fused, _ = tables.columns(tables.costs(report.fused, report.composed))
-    assert header.endswith("peak forward  peak backward") and fused.endswith("8.4 MiB       16.8 MiB")
+    assert header.endswith("peak forward  peak backward") and fused.endswith("23.7 MiB       16.8 MiB")
 
 
 def test_an_error_in_the_reference_says_so():
@@ -513,7 +513,7 @@ def test_higher_orders_of_every_fused_op_are_right(name):
     ]
     assert all(row.ok and row.told for row in report.higher) and report.ok
     assert {row.shape[0] for row in report.higher} == {comparison.DIRECTIONS}
-    assert all(row.fused.absolute < 1e-6 for row in report.higher)
+    assert all(min(row.fused.absolute, row.fused.relative) < 1e-6 for row in report.higher)
 
 
 class CubeFromTables(tg.Fused):

@@ -1,6 +1,7 @@
 """The page of a report: one file that needs nothing else, in which all text is data."""
 
 import base64
+import dataclasses
 import re
 import sys
 from html.parser import HTMLParser
@@ -136,6 +137,9 @@ def test_names_are_data(wrong):
     (name, words), = wrong.mistakes.items()
     assert name == "dL/dx" and words in parsed.text and "Diagnosis" in parsed.text
     assert 'class="part out"' in wrong.html() and wrong.sweep is None and "Hard inputs" not in parsed.text
+    for names in ({TITLE: "x"}, {"x": TITLE}):
+        parsed = assert_self_contained(dataclasses.replace(wrong, mistakes=names, inputs=TITLE, reference=TITLE, higher_inputs=TITLE).html())
+        assert parsed.text.count("onerror=alert(1)>") >= 4
     assert_self_contained(page.failure_page(TITLE, TITLE))
     assert "<script>" in Parsed(page.failure_page(TITLE, TITLE)).text
 

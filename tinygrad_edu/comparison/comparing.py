@@ -45,7 +45,8 @@ def compare(
         inputs      arrays or Tensors of float16, float32 or float64; integers, bools and op.constants get no gradient.
         rtol, atol  the tolerance; by default that of the dtype of the values, in TOLERANCES.
         reference   "longdouble", "mpmath" (slow, for small arrays) or "float64". By default longdouble where it is wider than float64,
-                    as on x86-64 Linux; elsewhere float64 for narrower inputs, and mpmath for float64. The report says which.
+                    as on x86-64 Linux; elsewhere float64 for narrower inputs, and mpmath for float64. Where that would take long it
+                    is float64. The report says which.
         repeats     how often each form is timed, in turn with the other; less often if that takes long.
         generator   draws dL/dout; by default the same each time.
         orders      which orders to compare, of 1, 2 and 3; 1 always is, and the others if it is right. Inputs of more elements than
@@ -54,8 +55,9 @@ def compare(
     Returns a Report: a table with a verdict when printed; ok, assert_close() and all numbers for programs.
     The inputs, and their grad, stay as they are.
     Raises DTypeError if op is no instance of a Fused, or an input or the output is not real; GraphError if no input has a gradient;
-    ShapeError if the two forms have outputs of different shapes or dtypes, or a hand-written gradient has not the shape of its input;
-    its notes (__notes__) then say what explains that, such as a sum that is missing.
+    ValueError if reference is "mpmath" and would take minutes; ShapeError if the two forms have outputs of different shapes or dtypes,
+    or a hand-written gradient has not the shape of its input; its notes (__notes__) then say what explains that, such as a sum that is
+    missing.
 
     >>> import numpy as np, tinygrad_edu as tg
     >>> class Cube(tg.Fused):
