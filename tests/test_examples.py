@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.examples import adding, digits, letters
+from tinygrad_edu.examples import adding, digits, digits_convolution, letters
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -61,6 +61,29 @@ def test_the_digits_network_learns_other_classes_too():
     network = digits.Network(inputs=2, classes=3)
     accuracy = [accuracy for _, accuracy in digits.learn(network, train, test)][-1]
     assert accuracy > 0.9
+
+
+def test_the_convolutional_example_reads_more_digits_and_prints_it_by_class():
+    pytest.importorskip("sklearn")
+    program = [sys.executable, "-m", "tinygrad_edu.examples.digits_convolution"]
+    lines = subprocess.run(program, cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=240).stdout.splitlines()
+    assert [line.split(":")[0] for line in lines[:4]] == ["epoch 5", "epoch 10", "epoch 15", "epoch 20"]
+    total = re.fullmatch(r"test accuracy (\d+\.\d) %", lines[4])
+    assert total and 98.6 <= float(total[1]) <= 100
+    assert [int(re.fullmatch(r" +(\d): (\d+\.\d) %", line)[1]) for line in lines[5:]] == list(range(10))
+
+
+def test_the_convolutional_example_is_the_same_for_the_same_seed_and_on_its_twins(images):
+    train, test = (tg.data.TensorDataset(*(tensor[:200] for tensor in part.tensors)) for part in images)
+    histories = []
+    for seed, mode in (1, tg.enable_grad), (1, tg.enable_grad), (2, tg.enable_grad), (1, tg.composed):
+        tg.manual_seed(seed)
+        with mode():
+            histories.append([loss for loss, _ in digits.learn(digits_convolution.Network(channels=8), train, test, epochs=3)])
+    first, again, other, twins = histories
+    assert first == again != other
+    assert first[0] > first[-1]
+    np.testing.assert_allclose(first, twins, rtol=1e-4)
 
 
 def test_correct_says_it_of_each_sample_without_recording():
