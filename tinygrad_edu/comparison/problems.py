@@ -288,36 +288,6 @@ def _windows(shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     return (2,) * axes, (2,) * axes, (0,) * axes, (1,) * axes
 
 
-@problem("batch, channel, place, ...", 4, 3, 12, 12)
-def convolution(rng, *shape):
-    windows = tuple((size + 1) // 2 for size in shape[2:])
-    return Convolution(*_sliding(shape), size=windows), rng.normal(size=shape), *_kernel(rng, (4, shape[1], *shape[2:]), 4)
-
-
-@problem("batch, channel, window, ...", 4, 3, 6, 6)
-def transposed_convolution(rng, *shape):
-    sizes = tuple(2 * size for size in shape[2:])
-    return TransposedConvolution(*_sliding(shape), size=sizes), rng.normal(size=shape), *_kernel(rng, (shape[1], 4, *shape[2:]), 4)
-
-
-@problem("batch, channel, place, ...", 4, 3, 12, 12)
-def convolution_weight(rng, *shape):
-    windows = tuple((size + 1) // 2 for size in shape[2:])
-    kernel = (3,) * len(windows)
-    return ConvolutionWeight(*_sliding(shape), size=kernel), rng.normal(size=shape), rng.normal(size=(shape[0], 4, *windows))
-
-
-def _sliding(shape: tuple[int, ...]) -> tuple[Any, ...]:
-    """stride, padding, dilation and groups of a kernel with three taps along each axis behind the channel's."""
-    axes = len(shape) - 2
-    return (2,) * axes, (1,) * axes, (1,) * axes, 1
-
-
-def _kernel(rng, shape: tuple[int, ...], outputs: int) -> tuple[Any, ...]:
-    """A weight with the channels of shape and three taps along each other axis, and a bias."""
-    return rng.normal(size=(*shape[:2], *(3 for _ in shape[2:]))), rng.normal(size=outputs)
-
-
 # Attention, and layers that go over a sequence
 
 
