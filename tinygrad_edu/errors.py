@@ -21,6 +21,10 @@ class DefinitionError(TypeError):
     """An op whose class does not say what an op must say; raised when the class is made."""
 
 
+class ImmutableError(DefinitionError, AttributeError):
+    """An attribute of an op that is about to be set."""
+
+
 class UnsupportedError(TypeError):
     """A function of NumPy that does not take Tensors here."""
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DefinitionError
-from .tensor import read_only
+from .guard import ways_out
+from .tensor import Tensor, read_only
 
 if TYPE_CHECKING:
     from .op import Fused, Op
@@ -82,8 +83,8 @@ def _names_of(cls: type[Op], rule: str) -> tuple[str, ...]:
         for name in names[1:]:
             if name not in known:
                 raise DefinitionError(
-                    f"{cls.__name__}.{rule} names {name}; a rule may name {', '.join(sorted(known))}. "
-                    f"Only a Fused may keep values of its own"
+                    f"{cls.__name__}.{rule} names {name}; a rule may name {', '.join(sorted(known))}, and only a Fused may keep values of "
+                    f"its own. If forward computes {name}: {ways_out(name, cls.inputs, cls.__name__, rule)}"
                 )
     return names[1:]
 
@@ -133,10 +134,11 @@ def _compile(cls: type[Op]) -> None:
 
 
 def _guarded(pull: Any) -> Any:
-    """The pull of an op from outside the library, whose rules must not write into what others use too."""
+    """The pull of an op from outside the library, whose rules must not write into what others use too, and may compute with Tensors."""
 
     def guarded(self: Op, g: Any, parents: tuple, kept: tuple) -> Any:
-        return pull(self, read_only(g), parents, tuple([tuple([read_only(value) for value in values]) for values in kept]))
+        found = pull(self, read_only(g), parents, tuple([tuple([read_only(value) for value in values]) for values in kept]))
+        return [c._data if isinstance(c, Tensor) else c for c in found]
 
     return guarded
 

@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TypeVar
 
+from .guard import refuse_no_grad
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
@@ -35,6 +37,8 @@ class Mode:
         self._previous: list[bool] = []
 
     def __enter__(self) -> None:
+        if self.variable is _recording and not self.value:
+            refuse_no_grad()
         self._previous.append(self.variable.get())
         self.variable.set(self.value)
 

@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import DefinitionError, GraphError
+from ..errors import DefinitionError, GraphError, ImmutableError
 from .backward import walk
 from .definition import define
+from .guard import recording, ways_out
 from .node import Node
 from .recording import as_tensor, recorded, recorder
-from .tensor import DISPATCH, Tensor, wrap
+from .tensor import DISPATCH, Tensor, read_only, wrap
 
 _SETTINGS = (bool, int, float, complex, str, bytes, tuple, slice, types.NoneType, types.EllipsisType, np.dtype, type, np.generic)
 
@@ -134,10 +135,15 @@ class Op(metaclass=OpType):
 
     def pull_recorded(self, g: Tensor, node: Node, parents: tuple[Node | None, ...]) -> list[Tensor | None]:
         """The same on Tensors, so that the rules record themselves."""
+        rule = self._guarded_rule if self.foreign else self.rule
         return [
-            None if parent is None else self.rule(i)(g, *_as_tensors(self, node, i, values))
+            None if parent is None else rule(i)(g, *_as_tensors(self, node, i, values))
             for i, (parent, values) in enumerate(zip(parents, node.kept))
         ]
+
+    def _guarded_rule(self, i: int) -> Callable[..., Any]:
+        i = min(i, len(self.inputs) - 1)
+        return partial(recording, self, f"grad_{self.inputs[i]}", ("g", *self.rule_names[i]))
 
     def used_values(self, node: Node, parents: tuple[Node | None, ...], record: bool) -> Iterator[tuple[str, Any]]:
         """The kept values, with their names, that a walk to parents is going to use."""
@@ -153,7 +159,10 @@ class Op(metaclass=OpType):
         return node.parents[names.index(name)] if name in names else None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"{self!r}: an op is immutable; settings are given when it is made, and arrays are arguments")
+        raise ImmutableError(
+            f"{self!r}: an op is immutable, so {name} cannot be set; settings are given when it is made, and arrays are arguments. "
+            f"If a rule needs {name} of forward: {ways_out(name, self.inputs, type(self).__name__, 'the rule')}"
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{field}={getattr(self, field)!r}' for field in self.fields)})"
@@ -293,7 +302,10 @@ class Fused(Op):
         aliases = [
             value if parent is None else recorded(_ALIAS, value, (parent,), ((),)) for value, parent in zip(node.kept[-1], node.parents)
         ]
-        twin = self.composed(*[as_tensor(self, alias) for alias in aliases])
+        composed = partial(recording, self, "composed", self.inputs) if self.foreign else self.composed
+        twin = composed(*[as_tensor(self, alias) for alias in aliases])
+        if self.foreign:
+            _check_twin(self, node, twin)
         targets = [None if parent is None else alias._node for parent, alias in zip(parents, aliases)]
         wanted: list[Any] = [target for target in targets if target is not None]
         found: dict[Any, Any] = {} if twin._node is None else walk([twin._node], [g], wanted, retain_graph=True, record=True)
@@ -383,6 +395,24 @@ def _named(names: tuple[str, ...], values: tuple[Any, ...]) -> Iterator[tuple[st
             yield from ((f"{name}[{i}]", v) for i, v in enumerate(value))
         else:
             yield name, value
+
+
+def _check_twin(op: Fused, node: Node, twin: Any) -> None:
+    """Raise unless a twin from outside the library gave what forward gives."""
+    if not isinstance(twin, Tensor) or twin.shape != node.shape:
+        got = f"shape {twin.shape}" if isinstance(twin, Tensor) else type(twin).__name__
+        raise DefinitionError(f"{op!r}: composed returned {got}; it needs to return a Tensor of shape {node.shape}, as forward does")
+    result = op.forward(*map(read_only, node.kept[-1]))
+    out: Any = np.asarray(result[0] if type(result) is tuple else result)
+    finite = np.isfinite(out) & np.isfinite(twin._data)
+    off = np.abs(np.subtract(twin._data, out, where=finite, out=np.zeros(out.shape)))
+    largest = np.max(np.abs(out), where=finite, initial=0)
+    if out.size and np.max(off) > 100 * np.sqrt(np.finfo(twin.dtype).eps) * largest:
+        at = tuple(map(int, np.unravel_index(np.argmax(off), off.shape)))
+        raise DefinitionError(
+            f"{op!r}: composed is another function than forward, and a gradient of a gradient is that of composed: at {list(at)} forward "
+            f"gives {out[at]:.6g} and composed {twin.detach().numpy()[at]:.6g}"
+        )
 
 
 class Alias(Op):

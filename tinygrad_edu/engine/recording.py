@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import DefinitionError, DTypeError, GraphError, ShapeError
-from . import watching
+from . import guard, watching
 from .modes import is_composing, is_grad_enabled
 from .node import Node, clock
 from .tensor import Tensor, new_array, read_only, wrap
@@ -27,6 +27,8 @@ def _forward_of(op: Op) -> Callable[..., Any]:
 
     def forward(*values):
         result = op.forward(*[read_only(value) for value in values])
+        if type(result) is tuple and not op.fused:
+            raise DefinitionError(f"{op!r}: forward returned a tuple; an Op returns the value alone. {_keeping(op, result)}")
         out = result[0] if type(result) is tuple else result
         if op.view or not isinstance(out, np.ndarray):
             return result
@@ -35,6 +37,12 @@ def _forward_of(op: Op) -> Callable[..., Any]:
         return (out, *result[1:]) if type(result) is tuple else out
 
     return forward
+
+
+def _keeping(op: Op, result: tuple) -> str:
+    """What to say where forward of an Op wants to keep something, as that of a Fused may."""
+    names = result[1] if len(result) == 2 and isinstance(result[1], dict) else {"value": None}
+    return f"If a rule needs more: {guard.ways_out(', '.join(names), op.inputs, type(op).__name__, 'the rule')}"
 
 
 def recorder(op: Op) -> Callable[..., Tensor]:
@@ -140,7 +148,8 @@ def _recorder_of_any(op: Op) -> Callable[..., Tensor]:
 
     def record(*operands):
         if fused and is_composing():
-            return op.composed(*[as_tensor(op, operand) for operand in operands])
+            twin = partial(guard.recording, op, "composed", op.inputs) if cls.foreign else op.composed
+            return twin(*[as_tensor(op, operand) for operand in operands])
         if len(operands) != len(op.inputs) and not (op.variadic and len(operands) >= len(op.inputs) - 1):
             raise TypeError(f"{op!r} takes the inputs {', '.join(op.inputs)}; it got {len(operands)}")
         recording = is_grad_enabled()
@@ -238,6 +247,7 @@ def as_operand(op: Op, x: Any, other: Any = None) -> Any:
         # NumPy converts a Python number at each call; in a cached array it is converted once. NumPy scalars take it as it is.
         return _number(x, dtype) if dtype.kind == "f" and x and type(getattr(other, "_data", other)) is np.ndarray else x
     if isinstance(x, (np.ndarray, np.generic)):
+        guard.refuse_array(x)
         if x.dtype.kind not in "biufc" and x.dtype != getattr(other, "dtype", None):      # numbers of mpmath are objects
             raise DTypeError(f"{op!r}: an operand has dtype {x.dtype}; it needs to be an array of numbers")
         return x if kind is np.ndarray or isinstance(x, np.generic) else np.asarray(x)

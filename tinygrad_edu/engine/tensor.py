@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DTypeError, GraphError, MutationError, ShapeError, UnsupportedError
-from . import changes
+from . import changes, guard
 from .backward import describe, walk
 from .modes import enable_grad, is_grad_enabled, no_grad
 from .node import Node, leaf_node
@@ -130,12 +130,16 @@ class Tensor:
 
     # The array
 
-    @property
-    def data(self) -> np.ndarray:
-        """The array itself, not a copy. Writing to it is not recorded, and not noticed: use the in-place operators."""
+    def _array(self) -> np.ndarray:
         if not isinstance(self._data, np.ndarray):
             self._data = np.asarray(self._data)     # from here on writes to it must reach this tensor
         return self._data
+
+    @property
+    def data(self) -> np.ndarray:
+        """The array itself, not a copy. Writing to it is not recorded, and not noticed: use the in-place operators."""
+        guard.refuse_leaving(self, "data")
+        return self._array()
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -152,16 +156,19 @@ class Tensor:
 
     def numpy(self) -> np.ndarray:
         """The array itself, not a copy; the way out of the graph, like data and detach."""
+        guard.refuse_leaving(self, "numpy()")
         return self.data
 
     def item(self) -> Any:
         """The only element, as a Python number."""
         if self._data.size != 1:
             raise ShapeError(f"item: {_called(self)} has {self._data.size} elements (shape {self.shape}); it needs exactly one")
+        guard.refuse_leaving(self, "item()")
         return self._data.item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
+        guard.refuse_leaving(self, "tolist()")
         return self._data.tolist()
 
     @property
@@ -249,7 +256,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """A tensor of the same memory that needs no gradient."""
-        return wrap(self.data)
+        return wrap(self._array())
 
     @property
     def grad(self) -> Tensor | None:
@@ -338,6 +345,7 @@ class Tensor:
     # NumPy's protocols
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        guard.refuse_leaving(self, "np.asarray")
         if self._node is not None:
             raise GraphError(
                 f"np.asarray: {_called(self)} records, and an array would silently lose its history; "
