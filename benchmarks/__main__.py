@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     command.add_argument("--json", type=Path, metavar="FILE", help="write every single time, and what it was taken on, to FILE")
     command.set_defaults(run=run_fused)
     command = commands.add_parser("orders", help="derivatives of order 1 to 4 through fused nodes, beside the truth")
+    command.add_argument("--only", metavar="NAME,NAME", help=f"some of {', '.join(orders.FUNCTIONS)}")
     command.set_defaults(run=run_orders)
     options = parser.parse_args(arguments)
     options.run(options)
@@ -112,7 +113,10 @@ def run_fused(options: argparse.Namespace) -> None:
 def run_orders(options: argparse.Namespace) -> None:
     if not find_spec("mpmath"):
         sys.exit("orders: the truth is computed by mpmath, which is not installed: pip install mpmath")
-    print(orders.table(orders.measure()))
+    names = options.only.split(",") if options.only else list(orders.FUNCTIONS)
+    if unknown := set(names) - set(orders.FUNCTIONS):
+        sys.exit(f"--only: there is no {', '.join(map(repr, unknown))}; there are {', '.join(orders.FUNCTIONS)}")
+    print(orders.table(orders.measure(names)))
     print("\n" + orders.NOTES)
 
 
