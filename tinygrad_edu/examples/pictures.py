@@ -14,6 +14,7 @@ import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.examples.digits import Network
 from tinygrad_edu.fused.batch_norm import BatchNorm
+from tinygrad_edu.fused.dropout import Dropout
 from tinygrad_edu.nn import functional as F
 
 
@@ -40,6 +41,35 @@ def batch_norm_in_steps() -> tg.viz.Drawing:
     named(mean=mean, centered=centered, var=var, inv_std=inv_std, x_hat=x_hat, out=out)
     fused = BatchNorm(axes=(0,), eps=1e-5)(x, gamma, beta)
     return tg.viz.draw(out, fused, titles=["Step by step", "Fused"])
+
+
+def layer_norm_in_steps() -> tg.viz.Drawing:
+    """Layer norm from primitives, each step with its name, and beside it the one fused node."""
+    x = tg.randn(3, 5, requires_grad=True, name="x")
+    gamma = tg.ones(5, requires_grad=True, name="gamma")
+    beta = tg.zeros(5, requires_grad=True, name="beta")
+
+    mean = x.mean(axis=1, keepdims=True)
+    centered = x - mean
+    var = (centered * centered).mean(axis=1, keepdims=True)
+    inv_std = 1 / np.sqrt(var + 1e-5)
+    x_hat = centered * inv_std
+    out = gamma * x_hat + beta
+
+    named(mean=mean, centered=centered, var=var, inv_std=inv_std, x_hat=x_hat, out=out)
+    return tg.viz.draw(out, F.layer_norm(x, 5, gamma, beta), titles=["Step by step", "Fused"])
+
+
+def dropout_in_steps() -> tg.viz.Drawing:
+    """Dropout from primitives, and beside it the one fused node; to the mask no gradient goes."""
+    x = tg.randn(4, 3, requires_grad=True, name="x")
+    mask = tg.tensor(np.random.default_rng(0).random((4, 3)) >= 0.3)
+
+    kept = np.where(mask, x, 0)
+    out = kept / (1 - 0.3)
+
+    named(kept=kept, out=out)
+    return tg.viz.draw(out, Dropout(0.3)(x, mask), titles=["Step by step", "Fused"])
 
 
 def cross_entropy_in_steps() -> tg.viz.Drawing:
@@ -127,7 +157,9 @@ def named(**steps: Any) -> None:
 PICTURES: dict[str, Callable[[], tg.viz.Drawing]] = {
     "first_graph.svg": first_graph,
     "batch_norm_in_steps.svg": batch_norm_in_steps,
+    "layer_norm_in_steps.svg": layer_norm_in_steps,
     "cross_entropy_in_steps.svg": cross_entropy_in_steps,
+    "dropout_in_steps.svg": dropout_in_steps,
     "expression.svg": expression,
     "batch_norm_opened.svg": batch_norm_opened,
     "lstm_cell.svg": lstm_cell,
