@@ -11,6 +11,7 @@ import html
 import importlib
 import io
 import itertools
+import pkgutil
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import pytest
 
 import tinygrad_edu as tg
+import tinygrad_edu.fused
 from tinygrad_edu.examples import pictures
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -81,6 +83,13 @@ def examples():
                     yield pytest.param(module, path, node, id=f"{path.relative_to(CHECKOUT)}:{node.lineno}")
 
 
+def fused_ops():
+    """The fused ops of the library."""
+    modules = [importlib.import_module(f"tinygrad_edu.fused.{module.name}") for module in pkgutil.iter_modules(tinygrad_edu.fused.__path__)]
+    members = {member for module in modules for member in vars(module).values() if isinstance(member, type) and issubclass(member, tg.Fused)}
+    return sorted((op for op in members if hasattr(op, "forward") and op.__module__.startswith("tinygrad_edu.fused.")), key=lambda op: op.__name__)
+
+
 LISTINGS = [listing for page in PAGES for listing in listings_of(page, page.read_text("utf-8"))]
 
 
@@ -111,6 +120,20 @@ def test_links_lead_somewhere(page):
     targets = [target for match in LINK.findall(page.read_text("utf-8")) for target in match if target]
     missing = [target for target in targets if "://" not in target and not (page.parent / target.split("#")[0]).exists()]
     assert not missing
+
+
+def test_the_index_lists_every_page():
+    docs = CHECKOUT / "tinygrad_edu/docs"
+    linked = {target for match in LINK.findall((docs / "index.md").read_text("utf-8")) for target in match}
+    assert {page.name for page in docs.glob("*.md")} - {"index.md"} <= linked
+
+
+@pytest.mark.parametrize("op", fused_ops(), ids=lambda op: op.__name__)
+def test_every_fused_op_says_its_formulas(op):
+    value, *sections = re.split(r"\n    (Shapes|Gradient|Keeps|Source) ", op.__doc__)
+    assert " = " in value and sections[::2] == ["Shapes", "Gradient", "Keeps", "Source"]
+    gradient = sections[sections.index("Gradient") + 1]
+    assert "that of " in gradient or "dL/d" in gradient and " = " in gradient
 
 
 def test_the_second_listing_of_the_readme_is_the_example():

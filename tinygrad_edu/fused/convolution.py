@@ -174,6 +174,7 @@ class ConvolutionWeight(Sliding):
     Gradient  dL/dx = the transposed convolution of y with g as its weight
               dL/dy = the convolution of x with g as its weight
     Keeps     y for dL/dx, x for dL/dy.
+    Source    that of Convolution.
     """
 
     def forward(self, x, y):

@@ -17,6 +17,7 @@ class LogSoftmax(Fused):
     Shapes    out has the shape of x; the sum is over axis.
     Gradient  dL/dx = g - exp(out) * sum(g)
     Keeps     out, and not x.
+    Source    Goodfellow, Bengio and Courville (2016), Deep learning, equation 6.30.
 
     The largest element of x is subtracted first, so that no exponent is positive; it cancels out.
     """

@@ -264,6 +264,7 @@ class AveragePoolAdjoint(Averaging):
     Shapes    x (..., m1, m2, ...), out (..., n1, n2, ...) with sizes = (n1, n2, ...). divisor is that of Averaging.
     Gradient  dL/dx = AveragePool(g)
     Keeps     nothing.
+    Source    that of AveragePool.
     """
 
     sizes: tuple[int, ...] = ()

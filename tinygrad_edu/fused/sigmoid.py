@@ -18,6 +18,7 @@ class Sigmoid(Fused):
     Shapes    out has the shape of x.
     Gradient  dL/dx = g * out * (1 - out)
     Keeps     out, and not x.
+    Source    Bishop (2006), Pattern recognition and machine learning, equation 4.88.
 
     The twin computes it as exp(low) / (exp(low) + exp(-high)), with low = min(x, 0) and high = max(x, 0): no exponent is positive, so
     nothing overflows, and out keeps all its digits at -80 too.
