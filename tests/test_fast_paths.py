@@ -1,5 +1,6 @@
 """What fused nodes do in pieces for speed: the values and gradients of their twins, at shapes of several pieces; the same bits each time."""
 
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 
 import tinygrad_edu as tg
 import tinygrad_edu.nn.functional as F
+from tinygrad_edu.engine.node import kept_bytes
+from tinygrad_edu.fused import batch_norm, group_norm, layer_norm, rms_norm
 from tinygrad_edu.fused.blocks import BLOCK_BYTES
 
 
@@ -246,3 +249,244 @@ def test_fused_and_composed_drop_the_same(shape):
 def test_dropout_takes_every_generator(bits):
     drawn = F.dropout(tg.ones(100_000), 0.3, generator=np.random.Generator(bits(1))).numpy()
     assert abs(np.mean(drawn == 0) - 0.3) < 0.01
+
+
+# The norms
+
+
+class Norm(NamedTuple):
+    """A norm of an array that is large enough for its fast path.
+
+    function  takes the functions, x and what stands beside it, a weight and perhaps a bias.
+    shape     of x: several blocks, the last one not full.
+    axes      over which mean and variance are.
+    beside    how many tensors stand beside x, and their shape.
+    """
+
+    function: object
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+    beside: tuple[int, tuple[int, ...]]
+
+
+NORMS = {
+    "batch_norm of vectors": Norm(lambda F, x, *of: F.batch_norm(x, None, None, *of, training=True), (1031, 131), (0,), (2, (131,))),
+    "batch_norm of few vectors": Norm(lambda F, x, *of: F.batch_norm(x, None, None, *of, training=True), (3, 70001), (0,), (2, (70001,))),
+    "batch_norm of images": Norm(lambda F, x, *of: F.batch_norm(x, None, None, *of, training=True), (7, 13, 37, 31), (0, 2, 3), (2, (13,))),
+    "batch_norm of small images": Norm(lambda F, x, *of: F.batch_norm(x, None, None, *of, training=True), (67, 13, 5, 31), (0, 2, 3), (2, (13,))),
+    "batch_norm of short sequences": Norm(lambda F, x, *of: F.batch_norm(x, None, None, *of, training=True), (501, 37, 5), (0, 2), (2, (37,))),
+    "batch_norm without weight": Norm(lambda F, x: F.batch_norm(x, None, None, training=True), (1031, 131), (0,), (0, ())),
+    "layer_norm": Norm(lambda F, x, *of: F.layer_norm(x, (131,), *of), (1031, 131), (1,), (2, (131,))),
+    "layer_norm of long rows": Norm(lambda F, x, *of: F.layer_norm(x, (1031, 13), *of), (11, 1031, 13), (1, 2), (2, (1031, 13))),
+    "layer_norm without bias": Norm(lambda F, x, *of: F.layer_norm(x, (131,), *of), (1031, 131), (1,), (1, (131,))),
+    "layer_norm without weight": Norm(lambda F, x: F.layer_norm(x, (131,)), (1031, 131), (1,), (0, ())),
+    "rms_norm": Norm(lambda F, x, *of: F.rms_norm(x, (131,), *of), (1031, 131), (1,), (1, (131,))),
+    "rms_norm without weight": Norm(lambda F, x: F.rms_norm(x, (131,)), (1031, 131), (1,), (0, ())),
+    "group_norm": Norm(lambda F, x, *of: F.group_norm(x, 4, *of), (9, 12, 37, 31), (2, 3, 4), (2, (12,))),
+    "group_norm without weight": Norm(lambda F, x: F.group_norm(x, 4), (9, 12, 37, 31), (2, 3, 4), (0, ())),
+    "instance_norm": Norm(lambda F, x, *of: F.instance_norm(x, None, None, *of), (9, 12, 37, 31), (2, 3), (2, (12,))),
+}
+for_every_norm = pytest.mark.parametrize("norm", NORMS.values(), ids=NORMS)
+
+
+def norm_inputs(norm, dtype=np.float64, mean=0.0, std=1.0):
+    """x, what stands beside it, and a gradient to send back."""
+    rng = np.random.default_rng(0)
+    count, shape = norm.beside
+    beside = [rng.uniform(0.5, 1.5, shape), rng.standard_normal(shape)][:count]
+    arrays = rng.normal(mean, std, norm.shape), *beside, rng.standard_normal(norm.shape)
+    return [array.astype(dtype) for array in arrays]
+
+
+def run_norm(norm, x, *others, way=nullcontext):
+    """The value, and the gradients of x and of what stands beside it, as arrays."""
+    *beside, g = others
+    tensors = [tg.from_numpy(array, requires_grad=True) for array in (x, *beside)]
+    with way():
+        out = norm.function(F, *tensors)
+    out.backward(g.astype(out.dtype))
+    return [out.detach().data, *[tensor.grad.data for tensor in tensors]]
+
+
+@for_every_norm
+def test_a_large_norm_takes_its_fast_path(norm, monkeypatch):
+    taken = []
+    for module in batch_norm, group_norm, layer_norm, rms_norm:
+        name = "affine_by_channel" if module is batch_norm else "affine_by_row"
+        fast = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, fast=fast: taken.append(fast) or fast(*args))
+    run_norm(norm, *norm_inputs(norm))
+    assert len(taken) == 2, "once forward, once backward"
+
+
+@for_every_norm
+@pytest.mark.parametrize(("mean", "std"), [(0, 1), (1.5, 1), (-30, 2), (1e6, 1), (0, 1e8), (1e3, 1e-4)])
+def test_a_large_norm_is_its_twin(norm, mean, std):
+    """To 1e-12 on ordinary inputs, and on others as far as their digits go."""
+    inputs = norm_inputs(norm, np.float64, mean, std)
+    twin = run_norm(norm, *inputs, way=tg.composed)
+    for ours, theirs in zip(run_norm(norm, *inputs), twin, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12 * max(1, abs(mean) / std / 1000) * np.max(np.abs(theirs)))
+
+
+@for_every_norm
+@pytest.mark.parametrize(("mean", "std"), [(0, 1), (0.9, 1), (1e4, 1), (1e8, 1e3), (0, 1e8), (1, 1e-8)])
+def test_a_large_norm_in_float32_loses_no_more_than_its_twin(norm, mean, std):
+    inputs = norm_inputs(norm, np.float32, mean, std)
+    exact = run_norm(norm, *[array.astype(np.float64) for array in inputs], way=tg.composed)
+    for ours, twin, precise in zip(run_norm(norm, *inputs), run_norm(norm, *inputs, way=tg.composed), exact, strict=True):
+        assert ours.dtype == np.float32
+        off, off_of_twin = (np.max(np.abs(array - precise)) for array in (ours, twin))
+        assert off <= max(2 * off_of_twin, 6e-7 * np.max(np.abs(precise)))
+
+
+@for_every_norm
+def test_a_large_norm_gives_the_same_bits_each_time(norm):
+    inputs = norm_inputs(norm, np.float32)
+    bits = [array.tobytes() for array in run_norm(norm, *inputs)]
+    for attempt in range(100):
+        elsewhere = [np.empty(array.size + attempt % 8, array.dtype)[attempt % 8 :].reshape(array.shape) for array in inputs]
+        for array, values in zip(elsewhere, inputs, strict=True):
+            array[...] = values
+        assert [array.tobytes() for array in run_norm(norm, *elsewhere)] == bits, "at another place in memory, too"
+
+
+@for_every_norm
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_how_a_large_norm_lies_in_memory_does_not_matter(norm, dtype):
+    inputs = norm_inputs(norm, dtype)
+    expected = run_norm(norm, *inputs)
+    ones = [np.ones_like(inputs[-1]), np.broadcast_to(dtype(1), norm.shape)]
+    for ours, theirs in zip(run_norm(norm, *inputs[:-1], ones[1]), run_norm(norm, *inputs[:-1], ones[0]), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    for arranged in lambda a: np.array(a, order="F"), lambda a: a[..., ::-1].copy()[..., ::-1], lambda a: np.repeat(a, 2, axis=-1)[..., ::2]:
+        for which in [[0], [-1], range(len(inputs))]:
+            moved = list(inputs)
+            for i in which:
+                moved[i] = arranged(inputs[i])
+                moved[i].flags.writeable = False
+            for ours, theirs in zip(run_norm(norm, *moved), expected, strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=0, atol=100 * np.finfo(dtype).eps * np.max(np.abs(theirs)))
+
+
+@for_every_norm
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_nan_and_inf_stay_in_their_channel_or_row(norm, bad):
+    """And leave the same bits in the others as a 0 in that place. A weight and a bias for several rows get NaN from one of them."""
+    x, *others = norm_inputs(norm, np.float32)
+    first = tuple(slice(None) if axis in norm.axes else slice(0, 1) for axis in range(x.ndim))      # what x[0, 0, ...] is normalized with
+    if "group_norm" in str(norm.function.__code__.co_names):
+        first = slice(0, 1), slice(0, 3)
+    x[(0,) * x.ndim] = 0
+    clean = run_norm(norm, x, *others)
+    x[(0,) * x.ndim] = bad
+    spoilt = run_norm(norm, x, *others)
+    for ours, theirs in zip(spoilt[:2], clean[:2], strict=True):
+        assert np.isnan(ours[first]).any()
+        ours[first] = theirs[first] = 0
+        np.testing.assert_array_equal(ours, theirs)
+    if norm.axes[0] == 0:
+        for ours, theirs in zip(spoilt[2:], clean[2:], strict=True):
+            np.testing.assert_array_equal(ours[1:], theirs[1:])
+
+
+@for_every_norm
+def test_a_large_norm_computes_what_is_needed(norm):
+    x, *beside, g = norm_inputs(norm, np.float32)
+    expected = run_norm(norm, x, *beside, g)[1:]
+    for i, gradient in enumerate(expected):
+        tensors = [tg.from_numpy(array, requires_grad=i == j) for j, array in enumerate((x, *beside))]
+        norm.function(F, *tensors).backward(g)
+        np.testing.assert_array_equal(tensors[i].grad.data, gradient)
+
+
+@for_every_norm
+def test_a_large_norm_keeps_its_inputs_and_a_few_numbers(norm):
+    inputs = norm_inputs(norm, np.float32)[:-1]
+    tensors = [tg.from_numpy(array, requires_grad=True) for array in inputs]
+    few = 3 * 4 * np.prod([size for axis, size in enumerate(norm.shape) if axis not in norm.axes])
+    assert kept_bytes([norm.function(F, *tensors).node]) <= sum(array.nbytes for array in inputs) + few + 8 * norm.shape[1]
+    with tg.composed():
+        twin = kept_bytes([norm.function(F, *tensors).node])
+    assert kept_bytes([norm.function(F, *tensors).node]) <= twin
+
+
+@pytest.mark.parametrize("shape", [(128, 512), (32, 64, 28, 28)], ids=str)
+def test_batch_norm_keeps_little_more_than_half_of_what_its_twin_keeps(shape):
+    x, weight, bias = (tg.ones(size, requires_grad=True) for size in (shape, shape[1], shape[1]))
+    kept = []
+    for way in nullcontext, tg.composed:
+        with way():
+            kept.append(kept_bytes([F.batch_norm(x, None, None, weight, bias, training=True).node]))
+    assert kept[0] <= 0.55 * kept[1]
+
+
+@pytest.mark.parametrize("function", [lambda x: F.layer_norm(x, (4096,)), lambda x: F.instance_norm(x.reshape(1, 16, 4096)).reshape(16, 4096)])
+@pytest.mark.parametrize("value", [0.0, 7.3, -1e4 / 3, 0.73e8, 1e-8, 1e30])
+def test_a_constant_row_becomes_zeros(function, value):
+    """Beside others that do not."""
+    x = np.random.default_rng(0).standard_normal((16, 4096)).astype(np.float32)
+    x[3] = value
+    x = tg.from_numpy(np.ascontiguousarray(x), requires_grad=True)
+    out = function(x)
+    out.backward(np.random.default_rng(1).standard_normal(out.shape).astype(np.float32))
+    assert not out.data[3].any() and np.isfinite(x.grad.data).all()
+    np.testing.assert_allclose(np.delete(out.data, 3, 0).std(axis=1), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("value", [0.0, 7.3, -1e4 / 3, 0.73e8, 1e-8, 1e30])
+def test_a_constant_channel_becomes_zeros(value):
+    x = np.random.default_rng(0).standard_normal((4096, 16)).astype(np.float32)
+    x[:, 3] = value
+    x = tg.from_numpy(x, requires_grad=True)
+    out = F.batch_norm(x, None, None, training=True)
+    out.backward(np.random.default_rng(1).standard_normal(out.shape).astype(np.float32))
+    assert not out.data[:, 3].any() and np.isfinite(x.grad.data).all()
+    np.testing.assert_allclose(np.delete(out.data, 3, 1).std(axis=0), 1, atol=1e-4)
+
+
+def test_squares_that_overflow_are_taken_about_the_mean():
+    x = np.random.default_rng(0).normal(1e20, 1e16, (4096, 16)).astype(np.float32)
+    out = F.batch_norm(x, None, None, training=True).data
+    np.testing.assert_allclose(out, (x - x.mean(0, dtype=float)) / x.std(0, dtype=float), atol=2e-6)
+
+
+@pytest.mark.parametrize("mean", [0, 1e4])
+def test_batch_norm_in_evaluation_by_channels(mean):
+    rng = np.random.default_rng(0)
+    for shape in (1031, 131), (7, 13, 37, 31):
+        of_channel = (shape[1], *(1,) * (len(shape) - 2))
+        x = rng.normal(mean, 1, shape)
+        numbers = [rng.normal(mean, 0.1, shape[1]), rng.uniform(0.5, 2, shape[1]), rng.standard_normal(shape[1]), rng.standard_normal(shape[1])]
+        x, *numbers = (array.astype(np.float32) for array in (x, *numbers))
+        out = F.batch_norm(x, *map(tg.from_numpy, numbers))
+        running_mean, running_var, weight, bias = (array.astype(np.float64).reshape(of_channel) for array in numbers)
+        expected = (x.astype(np.float64) - running_mean) / np.sqrt(running_var + 1e-5) * weight + bias
+        assert out.dtype == np.float32
+        np.testing.assert_allclose(out.data, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("shape", [(128, 512), (4096, 1024)], ids=str)
+@pytest.mark.parametrize("axis", [0, 1], ids=["batch_norm", "layer_norm"])
+def test_a_large_mean_costs_a_gradient_no_digits(axis, shape):
+    rng = np.random.default_rng(0)
+    x, g = rng.normal(1e4, 1, shape).astype(np.float32), rng.standard_normal(shape).astype(np.float32)
+    precise = x.astype(np.float64)
+    precise -= precise.mean(axis=axis, keepdims=True)
+    inv_std = 1 / np.sqrt(np.square(precise).mean(axis=axis, keepdims=True) + 1e-5)
+    x_hat = precise * inv_std
+    expected = inv_std * (g - g.mean(axis=axis, keepdims=True, dtype=float) - x_hat * (g * x_hat).mean(axis=axis, keepdims=True))
+    x = tg.from_numpy(x, requires_grad=True)
+    out = F.batch_norm(x, None, None, training=True) if axis == 0 else F.layer_norm(x, shape[1:])
+    out.backward(g)
+    assert np.max(np.abs(out.data - x_hat)) < 2e-6 and np.max(np.abs(x.grad.data - expected)) < 3e-6
+
+
+def test_large_instance_norms_move_their_running_statistics():
+    x = np.random.default_rng(0).normal(3, 2, (5, 12, 37, 31)).astype(np.float32)
+    mean, var = tg.zeros(12), tg.ones(12)
+    for requires_grad in True, False:           # with a node that knows them, and without
+        F.instance_norm(tg.tensor(x, requires_grad=requires_grad), mean, var, momentum=0.5)
+    np.testing.assert_allclose(mean.data, 0.75 * x.mean(axis=(0, 2, 3), dtype=float), rtol=1e-6)
+    np.testing.assert_allclose(var.data, 0.25 + 0.75 * x.var(axis=(2, 3), dtype=float, ddof=1).mean(axis=0), rtol=1e-6)

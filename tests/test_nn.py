@@ -645,7 +645,9 @@ def on_channels(values, ndim):
     return values.reshape(-1, *(1,) * (ndim - 2))
 
 
-BATCH_NORMS = [(nn.BatchNorm1d, (6, 3)), (nn.BatchNorm1d, (4, 3, 5)), (nn.BatchNorm2d, (2, 3, 4, 5))]
+BATCH_NORMS = [
+    (nn.BatchNorm1d, (6, 3)), (nn.BatchNorm1d, (4, 3, 5)), (nn.BatchNorm2d, (2, 3, 4, 5)), (nn.BatchNorm3d, (2, 3, 2, 2, 3)),
+]
 
 
 @pytest.mark.parametrize("momentum", [..., 0.3, None])
@@ -736,6 +738,7 @@ def test_batch_norm_can_forget():
         (nn.BatchNorm1d(3), (2, 3, 4, 5), r"BatchNorm1d\(3, .*shape \(2, 3, 4, 5\).*\(batch, channel\) or \(batch, channel, length\)"),
         (nn.BatchNorm1d(3), (3,), r"BatchNorm1d\(3, .*shape \(3,\)"),
         (nn.BatchNorm2d(3), (2, 3), r"BatchNorm2d\(3, .*shape \(2, 3\); it needs the axes \(batch, channel, height, width\)"),
+        (nn.BatchNorm3d(3), (2, 3, 4, 5), r"BatchNorm3d\(3, .*needs the axes \(batch, channel, depth, height, width\)"),
         (nn.BatchNorm1d(3), (2, 4), r"BatchNorm1d\(3, .*shape \(2, 4\); it needs 3 channels, on axis 1"),
     ],
 )
@@ -788,8 +791,9 @@ def test_norms_of_samples_without_weight_have_no_parameters():
 
 
 def test_instance_norm_takes_one_sample():
-    x = tg.randn(3, 5)
-    assert np.array_equal(nn.InstanceNorm1d(3)(x).data, nn.InstanceNorm1d(3)(x.reshape(1, 3, 5)).data[0])
+    for kind, size in (nn.InstanceNorm1d, (5,)), (nn.InstanceNorm2d, (5, 2)), (nn.InstanceNorm3d, (2, 5, 2)):
+        x = tg.randn(3, *size)
+        assert np.array_equal(kind(3)(x).data, kind(3)(x.reshape(1, 3, *size)).data[0])
 
 
 def test_instance_norm_can_forget():
@@ -810,6 +814,7 @@ def test_instance_norm_can_forget():
         (lambda: nn.InstanceNorm1d(3), (2, 4, 5), "InstanceNorm1d.*3 channels, on axis 1"),
         (lambda: nn.InstanceNorm1d(3), (4, 5), "InstanceNorm1d.*3 channels, on axis 0"),
         (lambda: nn.InstanceNorm2d(3), (2, 3), "InstanceNorm2d.*(batch, channel, height, width)"),
+        (lambda: nn.InstanceNorm3d(3), (3, 4, 5), r"InstanceNorm3d.*\(channel, depth, height, width\) or \(batch, channel, depth, height, width\)"),
         (lambda: nn.InstanceNorm1d(3), (2, 3, 1), "1 value"),
     ],
 )
@@ -1070,11 +1075,11 @@ def pair(ours, theirs, seed=0):
 
 @pytest.mark.peers
 @pytest.mark.parametrize("momentum", [0.1, None])
-@pytest.mark.parametrize("shape", [(6, 3), (4, 3, 5), (2, 3, 4, 5)])
+@pytest.mark.parametrize("shape", [(6, 3), (4, 3, 5), (2, 3, 4, 5), (2, 3, 2, 3, 2)], ids=str)
 def test_training_as_in_pytorch(shape, momentum):
     import torch
 
-    kind = "BatchNorm2d" if len(shape) == 4 else "BatchNorm1d"
+    kind = f"BatchNorm{max(1, len(shape) - 2)}d"
     tg.set_default_dtype(np.float64)
     features = math.prod(shape[1:])
 
@@ -1116,6 +1121,7 @@ def test_the_state_and_the_words_are_pytorchs():
             library.BatchNorm1d(3, momentum=None, affine=False, track_running_stats=False), library.BatchNorm2d(3, bias=False),
             library.LayerNorm(3), library.LayerNorm((2, 3), bias=False), library.RMSNorm(3), library.GroupNorm(2, 4),
             library.InstanceNorm1d(3), library.InstanceNorm2d(3, affine=True, track_running_stats=True),
+            library.BatchNorm3d(3, momentum=0.2), library.InstanceNorm3d(3, eps=0.1),
         ]
         others = library.GELU(), library.GELU("tanh"), library.SiLU(), library.Softplus(), library.Softmax(1), library.LogSoftmax(dim=0)
         return library.Sequential(library.Flatten(1, 2), inner, *norms, *others)
@@ -1130,11 +1136,11 @@ def test_the_state_and_the_words_are_pytorchs():
 
 
 @pytest.mark.peers
-@pytest.mark.parametrize("shape", [(4, 3, 5), (2, 3, 4, 5)])
+@pytest.mark.parametrize("shape", [(4, 3, 5), (2, 3, 4, 5), (2, 3, 2, 3, 2)], ids=str)
 def test_running_statistics_of_instance_norm_are_pytorchs(shape):
     import torch
 
-    kind = "InstanceNorm2d" if len(shape) == 4 else "InstanceNorm1d"
+    kind = f"InstanceNorm{len(shape) - 2}d"
     settings = {"affine": True, "track_running_stats": True, "momentum": 0.3}
     ours, theirs = getattr(nn, kind)(3, **settings, dtype=np.float64), getattr(torch.nn, kind)(3, **settings, dtype=torch.float64)
     for x in batches(shape):

@@ -17,6 +17,7 @@ from ..fused.cross_entropy import CrossEntropy
 from ..fused.dropout import Dropout
 from ..fused.embedding import Embedding
 from ..fused.gelu import GELU, TanhGELU
+from ..fused.group_norm import GroupNorm
 from ..fused.gru import GRU
 from ..fused.layer_norm import LayerNorm
 from ..fused.linear import Linear, LinearActivation
@@ -100,14 +101,14 @@ def layer_norm(rng, *shape):
     return LayerNorm((1,)), rng.normal(size=shape), *_scale_and_shift(rng, shape[1:])
 
 
-@problem("batch, group, channel, ...", 32, 4, 16)
+@problem("batch, channel, place, ...", 16, 8, 16)
 def group_norm(rng, *shape):
-    return LayerNorm(tuple(range(2, len(shape)))), rng.normal(size=shape), *_scale_and_shift(rng, (*shape[1:3], *(1 for _ in shape[3:])))
+    return GroupNorm(math.gcd(shape[1], 4)), rng.normal(size=shape), *_scale_and_shift(rng, shape[1:2])
 
 
 @problem("batch, channel, place, ...", 16, 8, 32)
 def instance_norm(rng, *shape):
-    return LayerNorm(tuple(range(2, len(shape)))), rng.normal(size=shape), *_scale_and_shift(rng, (shape[1], *(1 for _ in shape[2:])))
+    return GroupNorm(1), rng.normal(size=shape), *_scale_and_shift(rng, shape[1:2])
 
 
 @problem("batch, feature", 128, 64)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
 from ..engine.op import Fused
+from .affine import affine_by_channel
+from .moments import LONGEST, is_large, kept_moments, moments, sums_of_channels
 
 
 class BatchNorm(Fused):
@@ -21,7 +24,9 @@ class BatchNorm(Fused):
               dL/dx     = gamma * inv_std * (g - mean(g) - x_hat * mean(g * x_hat))
               The subtracted terms are the paths from x through mean and through var. All sums and means are over axes.
     Keeps     x and gamma, with mean, rest and var, one number a channel; x_hat is computed again. beta as well, for composed.
-    Source    Ioffe and Szegedy (2015), arXiv:1502.03167, section 3.
+              The mean is mean + rest: rest is what rounding left in mean, or mean is 0 and rest the mean itself.
+    Source    Ioffe and Szegedy (2015), arXiv:1502.03167, section 3; Chan, Golub and LeVeque (1983), Algorithms for computing the sample
+              variance, for the sums over large arrays.
     """
 
     axes: tuple[int, ...]
@@ -29,6 +34,8 @@ class BatchNorm(Fused):
     broadcasts = True
 
     def forward(self, x, gamma, beta):
+        if _is_by_channel(self.axes, x, gamma, beta):
+            return self._forward_by_channel(x, gamma, beta)
         mean = np.mean(x, axis=self.axes, keepdims=True)
         out = x - mean
         rest = np.mean(out, axis=self.axes, keepdims=True)      # what rounding left in the mean: 0.01 at mean 1e4 in float32
@@ -39,6 +46,8 @@ class BatchNorm(Fused):
         return out, {"mean": mean, "rest": rest, "var": var}
 
     def backward(self, g, x, gamma, mean, rest, var, needs):
+        if _is_by_channel(self.axes, x, gamma) and g.dtype == x.dtype:
+            return self._backward_by_channel(g, x, gamma, mean, rest, var, needs)
         n = math.prod(x.shape[axis] for axis in self.axes)
         inv_std = 1 / np.sqrt(var + self.eps)
         x_hat = x - mean
@@ -61,6 +70,38 @@ class BatchNorm(Fused):
         var = np.mean(centered * centered, axis=self.axes, keepdims=True)
         return gamma * (centered / np.sqrt(var + self.eps)) + beta
 
+    # The same of large arrays: sums in one pass, and what is affine in x and g in a second one.
+
+    def _forward_by_channel(self, x, gamma, beta):
+        mean, rest, var = moments(partial(sums_of_channels, x), x.size // gamma.size, x.dtype)
+        scale = gamma.reshape(-1) / np.sqrt(var + self.eps)
+        out = affine_by_channel(x, mean, scale, beta.reshape(-1) - rest * scale)
+        return out, kept_moments(mean, rest, var, x.dtype, (1, -1, *(1,) * (x.ndim - 2)))
+
+    def _backward_by_channel(self, g, x, gamma, mean, rest, var, needs):
+        n, shape = x.size // gamma.size, gamma.shape
+        g = np.ascontiguousarray(g)
+        gamma, mean, rest, var = (values.reshape(-1) for values in (gamma, mean, rest, var))
+        mean = mean if mean.any() else None
+        inv_std = 1 / np.sqrt(var.astype(np.float64) + self.eps)
+        grad_beta, products = sums_of_channels(x, mean, g)
+        grad_gamma = (products - rest * grad_beta) * inv_std
+        grad_x = None
+        if needs[0]:
+            factor = gamma * inv_std
+            scale = factor * inv_std * grad_gamma / -n
+            shift = factor * grad_beta / -n - scale * rest
+            grad_x = affine_by_channel(x, mean, scale, shift, g, factor)
+        return grad_x, grad_gamma.reshape(shape), grad_beta.reshape(shape)
+
+
+def _is_by_channel(axes, x, *others):
+    """Whether axes are all but axis 1, and others have a number for each channel."""
+    if axes != (0, *range(2, x.ndim)) or x.ndim < 2 or not is_large(x, *others):
+        return False
+    shape = (x.shape[1], *(1,) * (x.ndim - 2))
+    return math.prod(x.shape[2:]) <= LONGEST and all(other.shape in (shape, (1, *shape)) for other in others)
+
 
 class BatchNormEvaluation(Fused):
     """Normalize each channel by a mean and a variance that are given: the running ones, once training is over.
@@ -81,6 +122,12 @@ class BatchNormEvaluation(Fused):
     broadcasts = True
 
     def forward(self, x, gamma, beta, mean, var):
+        if _is_by_channel((0, *range(2, x.ndim)), x, gamma, beta, mean, var):
+            gamma, beta, mean, var = (values.reshape(-1).astype(np.float64) for values in (gamma, beta, mean, var))
+            scale = gamma / np.sqrt(var + self.eps)
+            if (mean * mean > var + self.eps).any():      # the mean is not small beside the standard deviation
+                return affine_by_channel(x, mean, scale, beta)
+            return affine_by_channel(x, None, scale, beta - mean * scale)
         out = x - mean
         out *= gamma / np.sqrt(var + self.eps)
         out += beta

@@ -26,6 +26,16 @@ def blocks(rows: int, row_bytes: int, block_bytes: int = BLOCK_BYTES) -> Iterato
     return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
 
 
+def by_channel(array: np.ndarray) -> np.ndarray:
+    """An array (N, C, ...) as (N, C, M), where M is the size of an image, or 1."""
+    return array.reshape(*array.shape[:2], math.prod(array.shape[2:]))
+
+
+def scratch_for(array: np.ndarray, block_bytes: int = BLOCK_BYTES) -> np.ndarray:
+    """Room for the largest of the blocks of rows of an array."""
+    return np.empty((next(blocks(len(array), array[0].nbytes, block_bytes)).stop, *array.shape[1:]), array.dtype)
+
+
 def flat_blocks(*arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
     """Pieces of arrays that have one shape and lie in memory without gaps, in C order: the same elements of each, as views.
 

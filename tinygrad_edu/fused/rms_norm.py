@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
+
 import numpy as np
 
 from ..engine.op import Fused
+from .affine import affine_by_row, matrix
+from .moments import LONGEST, is_large, sums_both_ways
 
 
 class RMSNorm(Fused):
@@ -25,6 +30,8 @@ class RMSNorm(Fused):
     broadcasts = True
 
     def forward(self, x, gamma):
+        if self._is_by_row(x, gamma):
+            return self._forward_by_row(x, gamma)
         inv_rms = 1 / np.sqrt(np.mean(x * x, axis=self.axes, keepdims=True) + self.eps)
         out = x * inv_rms
         if gamma is not None:
@@ -32,6 +39,8 @@ class RMSNorm(Fused):
         return out, {"inv_rms": inv_rms}
 
     def backward(self, g, x, gamma, inv_rms, needs):
+        if self._is_by_row(x, gamma) and g.dtype == x.dtype:
+            return self._backward_by_row(g, x, gamma, inv_rms, needs)
         x_hat = x * inv_rms
         grad_gamma = g * x_hat if needs[1] else None
         if not needs[0]:
@@ -46,3 +55,36 @@ class RMSNorm(Fused):
     def composed(self, x, gamma):
         x_hat = x / np.sqrt(np.mean(x * x, axis=self.axes, keepdims=True) + self.eps)
         return x_hat if gamma is None else gamma * x_hat
+
+    # The same of large arrays: sums in one pass, and what is affine in x and g in another.
+
+    def _is_by_row(self, x, gamma):
+        first = self.axes[0]
+        shape = x.shape[first:]
+        return (
+            self.axes == tuple(range(first, x.ndim))
+            and is_large(x, gamma)
+            and 16 <= math.prod(shape) <= LONGEST
+            and (gamma is None or gamma.shape == shape)
+        )
+
+    def _forward_by_row(self, x, gamma):
+        rows = self._rows(x)
+        inv_rms = 1 / np.sqrt(np.vecdot(rows, rows) / rows.shape[1] + self.eps)
+        scale = matrix(*rows.shape, x.dtype, (inv_rms, 1 if gamma is None else gamma.reshape(-1)))
+        return affine_by_row(x, rows.shape[1], None, scale), {"inv_rms": inv_rms.reshape(*x.shape[: self.axes[0]], *(1,) * len(self.axes))}
+
+    def _backward_by_row(self, g, x, gamma, inv_rms, needs):
+        g, inv_rms = np.ascontiguousarray(g), inv_rms.reshape(-1).astype(np.float64)
+        rows = self._rows(x)
+        n = rows.shape[1]
+        weight = np.ones(n, x.dtype) if gamma is None else gamma.reshape(-1)
+        _, products, _, of_x_hat = sums_both_ways(self._rows(g), rows, weight, inv_rms)
+        grad_x = None
+        if needs[0]:
+            coefficients = partial(matrix, *rows.shape, x.dtype)
+            grad_x = affine_by_row(x, n, None, coefficients((products * inv_rms**3 / -n, 1)), None, g, coefficients((inv_rms, weight)))
+        return grad_x, None if gamma is None else of_x_hat.reshape(gamma.shape)
+
+    def _rows(self, a):
+        return a.reshape(-1, math.prod(a.shape[self.axes[0] :]))

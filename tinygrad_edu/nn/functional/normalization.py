@@ -12,6 +12,7 @@ from ...engine import changes
 from ...engine.tensor import Tensor
 from ...errors import ShapeError
 from ...fused.batch_norm import BatchNorm, BatchNormEvaluation
+from ...fused.group_norm import GroupNorm
 from ...fused.layer_norm import LayerNorm
 from ...fused.rms_norm import RMSNorm
 from ...ops.reduce import as_tensor
@@ -54,19 +55,18 @@ def batch_norm(
         check_dtypes("batch_norm", input, weight=weight, bias=bias)
         gamma, beta = _scale_and_shift(input, weight, bias)
         return BatchNormEvaluation(eps)(input, gamma, beta, _on_channels(running_mean, input), _on_channels(running_var, input))
-    out, mean, var = batch_norm_with_statistics(input, weight, bias, eps)
-    n = input.size // mean.size
-    if running_mean is not None:
-        move_running(running_mean, mean, momentum)
-    if running_var is not None:
-        move_running(running_var, var * (n / (n - 1)), momentum)
+    out = batch_norm_in_training(input, weight, bias, eps)
+    if running_mean is not None or running_var is not None:
+        mean, var = statistics_of_batch(out, input)
+        n = input.size // mean.size
+        if running_mean is not None:
+            move_running(running_mean, mean, momentum)
+        if running_var is not None:
+            move_running(running_var, var * (n / (n - 1)), momentum)
     return out
 
 
-def batch_norm_with_statistics(
-    input: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
-) -> tuple[Tensor, np.ndarray, np.ndarray]:
-    """Batch norm in training, with the mean of the batch and its variance (divided by n), arrays of one number a channel."""
+def batch_norm_in_training(input: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
     check_wide("batch_norm", input)
     check_dtypes("batch_norm", input, weight=weight, bias=bias)
     axes = (0, *range(2, input.ndim))
@@ -76,14 +76,21 @@ def batch_norm_with_statistics(
             f"batch_norm: {described('input', input)}, so each channel has {n} value{'s' if n != 1 else ''}; training needs at "
             f"least two, or the variance is 0: give a larger batch, or call eval() first"
         )
-    gamma, beta = _scale_and_shift(input, weight, bias)
-    out = BatchNorm(axes, eps)(input, gamma, beta)
-    if isinstance(out.op, BatchNorm):
-        kept = out.op.named_values(out.node)        # the forward pass has computed them already
-        mean, var = kept["mean"] + kept["rest"], kept["var"]
-    else:
-        mean, var = np.mean(input.data, axis=axes), np.var(input.data, axis=axes)
-    return out, mean.reshape(-1), var.reshape(-1)
+    return BatchNorm(axes, eps)(input, *_scale_and_shift(input, weight, bias))
+
+
+def statistics_of_batch(out: Tensor, input: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the variance (divided by n) of each channel of the input that batch norm made out of."""
+    mean, var = _moments(out, input, (0, *range(2, input.ndim)))
+    return mean.reshape(-1), var.reshape(-1)
+
+
+def _moments(out: Tensor, input: Tensor, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of input over axes: those that the norm that made out has found, if it is recorded as one node."""
+    if isinstance(out.op, (BatchNorm, GroupNorm)):
+        kept = out.op.named_values(out.node)        # type: ignore[arg-type]
+        return kept["mean"] + kept["rest"], kept["var"]
+    return np.mean(input.data, axis=axes), np.var(input.data, axis=axes)
 
 
 def move_running(running: Tensor, batch: np.ndarray, momentum: float) -> None:
@@ -141,7 +148,7 @@ def group_norm(
 
     out = (input - mean) / sqrt(var + eps) * weight + bias
 
-    Group 0 is the first C / num_groups channels, and so on. It is the layer norm of input as (N, num_groups, C / num_groups, ...).
+    Group 0 is the first C / num_groups channels, and so on.
 
     Shapes    input (N, C) or (N, C, ...), with the channel on axis 1; weight and bias (C,).
     Raises    ShapeError if they do not fit, if num_groups does not divide C, or if there is one value in all; DTypeError if they are
@@ -154,15 +161,12 @@ def group_norm(
     check_channels("group_norm", input, weight=weight, bias=bias)
     check_real("group_norm", input)
     check_dtypes("group_norm", input, weight=weight, bias=bias)
-    samples, channels, *size = input.shape
+    samples, channels = input.shape[:2]
     if num_groups < 1 or channels % num_groups:
         raise ShapeError(f"group_norm: {described('input', input)}, and its {channels} channels do not make {num_groups} equal groups")
     if input.size == num_groups and samples == 1:
         raise ShapeError(f"group_norm: {described('input', input)}, so each group has 1 value; it needs at least two, or all of out is bias")
-    groups = input.reshape(samples, num_groups, channels // num_groups, *size)
-    of_channel = (num_groups, channels // num_groups, *(1,) * len(size))
-    gamma, beta = (None if values is None else values.reshape(of_channel) for values in (weight, bias))
-    return LayerNorm(tuple(range(2, groups.ndim)), eps)(groups, gamma, beta).reshape(input.shape)
+    return GroupNorm(max(1, channels // num_groups), eps)(input, weight, bias)
 
 
 def instance_norm(
@@ -204,13 +208,13 @@ def instance_norm(
             f"instance_norm: {described('input', input)}, so each channel of a sample has {n} value{'s' if n != 1 else ''}; "
             f"it needs at least two, or the variance is 0"
         )
-    axes = tuple(range(2, input.ndim))
-    gamma, beta = (None if values is None else _on_channels(values, input) for values in (weight, bias))
-    out = LayerNorm(axes, eps)(input, gamma, beta)
-    if running_mean is not None:
-        move_running(running_mean, np.mean(input.data, axis=(0, *axes)), momentum)
-    if running_var is not None:
-        move_running(running_var, np.mean(np.var(input.data, axis=axes, ddof=1), axis=0), momentum)
+    out = GroupNorm(1, eps)(input, weight, bias)
+    if running_mean is not None or running_var is not None:
+        mean, var = (np.mean(values.reshape(input.shape[:2]), axis=0) for values in _moments(out, input, tuple(range(2, input.ndim))))
+        if running_mean is not None:
+            move_running(running_mean, mean, momentum)
+        if running_var is not None:
+            move_running(running_var, var * (n / (n - 1)), momentum)
     return out
 
 

@@ -13,12 +13,12 @@ from ...errors import ShapeError
 from ...ops.creation import ones, zeros
 from ...ops.reduce import as_tensor
 from .. import functional as F, init
-from ..functional.normalization import batch_norm_with_statistics, move_running
+from ..functional.normalization import batch_norm_in_training, move_running, statistics_of_batch
 from ..module import Module, Parameter
 
 
 class BatchNorm(Module):
-    """What BatchNorm1d and BatchNorm2d are: each channel normalized over the batch, then scaled by weight and shifted by bias.
+    """What BatchNorm1d to BatchNorm3d are: each channel normalized over the batch, then scaled by weight and shifted by bias.
 
     out = (x - mean) / sqrt(var + eps) * weight + bias
 
@@ -93,7 +93,8 @@ class BatchNorm(Module):
             return F.batch_norm(
                 input, self.running_mean, self.running_var, self.weight, self.bias, training=not self.track_running_stats, eps=self.eps
             )
-        out, mean, var = batch_norm_with_statistics(input, self.weight, self.bias, self.eps)
+        out = batch_norm_in_training(input, self.weight, self.bias, self.eps)
+        mean, var = statistics_of_batch(out, input)
         n = input.size // self.num_features
         self.num_batches_tracked += 1
         move_running(self.running_mean, mean, self._share_of_batch())
@@ -171,6 +172,21 @@ class BatchNorm2d(BatchNorm):
     """
 
     axes = {4: "(batch, channel, height, width)"}
+
+
+class BatchNorm3d(BatchNorm):
+    """Batch norm of volumes, or of films; see BatchNorm for the arguments.
+
+    out = (x - mean) / sqrt(var + eps) * weight + bias
+
+    Shapes   x and out (N, C, D, H, W); all else (C,).
+
+    >>> import tinygrad_edu as tg
+    >>> BatchNorm3d(3)(tg.randn(5, 3, 2, 4, 4)).shape
+    (5, 3, 2, 4, 4)
+    """
+
+    axes = {5: "(batch, channel, depth, height, width)"}
 
 
 class LayerNorm(Module):
@@ -326,7 +342,7 @@ class GroupNorm(Module):
 
 
 class InstanceNorm(Module):
-    """What InstanceNorm1d and InstanceNorm2d are: each channel of each sample normalized by itself, scaled by weight, shifted by bias.
+    """What InstanceNorm1d to InstanceNorm3d are: each channel of each sample normalized by itself, scaled by weight, shifted by bias.
 
     out = (x - mean) / sqrt(var + eps) * weight + bias
 
@@ -445,6 +461,21 @@ class InstanceNorm2d(InstanceNorm):
     """
 
     axes = {3: "(channel, height, width)", 4: "(batch, channel, height, width)"}
+
+
+class InstanceNorm3d(InstanceNorm):
+    """Instance norm of volumes, or of films; see InstanceNorm for the arguments.
+
+    out = (x - mean) / sqrt(var + eps) * weight + bias
+
+    Shapes   x and out (N, C, D, H, W) or (C, D, H, W); all else (C,).
+
+    >>> import tinygrad_edu as tg
+    >>> InstanceNorm3d(3)(tg.randn(5, 3, 2, 4, 4)).shape
+    (5, 3, 2, 4, 4)
+    """
+
+    axes = {4: "(channel, depth, height, width)", 5: "(batch, channel, depth, height, width)"}
 
 
 def _start_at_1_and_0(weight: Parameter | None, bias: Parameter | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...fused.batch_norm import BatchNorm, BatchNormEvaluation
+from ...fused.group_norm import GroupNorm
 from ...fused.layer_norm import LayerNorm
 from ...fused.rms_norm import RMSNorm
 from ...nn import functional
@@ -97,34 +98,45 @@ def layer_norm_cases(rng: np.random.Generator) -> Cases:
         x=uniform(rng, (3, 4)),
         weight=uniform(rng, 4),
     )
-    for samples, channels, size, groups in (2, 4, (), 2), (2, 6, (3,), 3), (1, 3, (2, 2), 1), (0, 4, (), 2):
-        yield Case(
-            lambda x, weight, bias, groups=groups: functional.group_norm(x, groups, weight, bias),
-            oracle=lambda x, weight, bias, groups=groups: group_by_group(x, weight, bias, groups),
-            name=f"group_norm of {(samples, channels, *size)} in {groups} groups",
-            x=uniform(rng, (samples, channels, *size)),
-            weight=uniform(rng, channels),
-            bias=uniform(rng, channels),
-        )
+
+
+@cases_of(GroupNorm)
+def group_norm_cases(rng: np.random.Generator) -> Cases:
+    for x_shape, channels in ((2, 4), 2), ((2, 6, 3), 2), ((3, 2, 2, 2), 1), ((1, 3, 2, 2), 3), ((0, 4), 2), ((2, 0, 3), 1):
+        for eps in (1e-5, 0.1):
+            op = GroupNorm(channels, eps)
+            yield Case(
+                op,
+                oracle=lambda x, gamma, beta, op=op: group_by_group(x, gamma, beta, x.shape[1] // op.channels, op.eps),
+                x=uniform(rng, x_shape),
+                gamma=between(rng, 0.5, 2)((x_shape[1],)),
+                beta=uniform(rng, x_shape[1]),
+            )
     yield Case(
-        lambda x, weight, bias: functional.instance_norm(x, weight=weight, bias=bias),
-        oracle=lambda x, weight, bias: group_by_group(x, weight, bias, 3),
-        name="instance_norm of (2, 3, 2, 2)",
-        x=uniform(rng, (2, 3, 2, 2)),
+        lambda x: functional.group_norm(x, 2),
+        oracle=lambda x: group_by_group(x, np.ones(4), np.zeros(4), 2, 1e-5),
+        name="group_norm without weight and bias, x (3, 4, 2)",
+        x=uniform(rng, (3, 4, 2)),
+    )
+    yield Case(
+        lambda x, weight: functional.instance_norm(x, weight=weight),
+        oracle=lambda x, weight: group_by_group(x, weight, np.zeros(3), 3, 1e-5),
+        name="instance_norm without bias, x (2, 3, 4)",
+        x=uniform(rng, (2, 3, 4)),
         weight=uniform(rng, 3),
-        bias=uniform(rng, 3),
     )
 
 
-def group_by_group(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, groups: int) -> np.ndarray:
+def group_by_group(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, groups: int, eps: float) -> np.ndarray:
     """Group norm by its definition, one group of one sample after the other."""
     out = np.empty_like(x)
     for sample, result in zip(x, out):
-        for channels in np.split(np.arange(x.shape[1]), groups):
-            group = sample[channels]
-            result[channels] = (group - np.mean(group)) / np.sqrt(np.var(group) + 1e-5)
-    of_channel = (-1, *(1,) * (x.ndim - 2))
-    return out * weight.reshape(of_channel) + bias.reshape(of_channel)
+        for channels in np.split(np.arange(x.shape[1]), max(1, groups)):
+            if channels.size:
+                group = sample[channels]
+                result[channels] = (group - np.mean(group)) / np.sqrt(np.var(group) + eps)
+    of_channel = (x.shape[1], *(1,) * (x.ndim - 2))
+    return (out * weight.reshape(of_channel) + bias.reshape(of_channel)).astype(x.dtype)
 
 
 @cases_of(RMSNorm)
