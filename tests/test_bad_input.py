@@ -50,7 +50,7 @@ MISTAKES = {
     "np.asarray": (lambda w: np.asarray(w), errors.GraphError, ["'weights'", "history", "detach"]),
     "np.array of tensors": (lambda w: np.array([w, w]), errors.GraphError, ["'weights'", "tg.stack"]),
     "an unsupported function": (lambda w: np.linalg.svd(w), errors.UnsupportedError, ["np.linalg.svd", "detach"]),
-    "an unsupported ufunc": (lambda w: np.nextafter(w, w), errors.UnsupportedError, ["np.nextafter", "nearest"]),
+    "an unsupported ufunc": (lambda w: np.add.accumulate(w), errors.UnsupportedError, ["np.add.accumulate", "nearest"]),
     "a method of a ufunc": (lambda w: np.add.reduce(w), errors.UnsupportedError, ["np.add.reduce"]),
     "an array += a tensor": (lambda w: np.ones((2, 3)).__iadd__(w), errors.UnsupportedError, ["out=", "array += tensor"]),
     "out=": (lambda w: w.sum(out=np.zeros(())), TypeError, ["sum", "out="]),

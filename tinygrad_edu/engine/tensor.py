@@ -20,6 +20,9 @@ from .node import Node, leaf_node
 DISPATCH: dict[Callable, Callable] = {}
 """For each function of NumPy the function of ours that runs when it is called with a Tensor; filled by ops/."""
 
+REFUSED: dict[str, str] = {}
+"""For each function of NumPy that is decided not to take Tensors, by name ("roots", "linalg.eig"), the reason; filled by ops/."""
+
 _default_dtype = np.dtype(np.float32)
 _new = object.__new__
 _hook_keys = count()
@@ -368,7 +371,8 @@ class Tensor:
     def __array_function__(self, function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
         ours = DISPATCH.get(function)
         if ours is None:
-            raise UnsupportedError(_unsupported(f"{function.__module__.removeprefix('numpy.')}.{function.__name__}".removeprefix("numpy.")))
+            name = f"{function.__module__.removeprefix('numpy.')}.{function.__name__}".removeprefix("numpy.")
+            raise UnsupportedError(_unsupported(name))
         return ours(*args, **kwargs)
 
     # Python's protocols
@@ -645,6 +649,9 @@ def _called(tensor: Tensor) -> str:
 
 
 def _unsupported(name: str) -> str:
+    if name in REFUSED:
+        said = f"np.{name} does not take Tensors: {REFUSED[name]}"
+        return said if "numpy()" in said else f"{said}; to leave the graph, call it with x.detach().numpy()"
     supported = sorted({f.__name__ for f in DISPATCH})
     close = difflib.get_close_matches(name.split(".")[-1], supported, 1, cutoff=0.4)
     return (

@@ -164,7 +164,7 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     return over(Mean, axis, ndim(a), keepdims)(a)
 
 
-@implements(np.max)
+@implements(np.max, np.amax)
 def max(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
     """Largest element of a along some axes. Elements that tie share the gradient equally.
 
@@ -175,7 +175,7 @@ def max(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> T
     return over(Max, axis, ndim(a), keepdims)(a)
 
 
-@implements(np.min)
+@implements(np.min, np.amin)
 def min(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
     """Smallest element of a along some axes. Elements that tie share the gradient equally.
 

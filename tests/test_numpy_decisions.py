@@ -1,0 +1,54 @@
+"""Every function of NumPy is decided: differentiated, without gradient, or refused with a reason; the docs say what the code does."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu.engine.tensor import DISPATCH, REFUSED
+from tinygrad_edu.examples import numpy_functions
+from tinygrad_edu.ops.without_gradient import WITHOUT_GRADIENT
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+ALL = [
+    (prefix, name, function) for prefix, space in numpy_functions.NAMESPACES.items() for name, function in numpy_functions.functions(space)
+]
+
+
+def test_no_function_is_undecided_and_none_is_decided_twice():
+    assert len(ALL) > 330
+    assert [(prefix, name) for prefix, name, function in ALL if not numpy_functions.decision(prefix, function)] == []
+    refused = {f"{prefix}.{name}".removeprefix("np.") for prefix, name, function in ALL if function not in DISPATCH}
+    assert [name for name in REFUSED if name not in refused] == []
+    assert WITHOUT_GRADIENT <= DISPATCH.keys()
+
+
+def test_the_page_says_what_the_code_does():
+    page = (CHECKOUT / "tinygrad_edu/docs/numpy.md").read_text("utf-8")
+    assert page.rstrip().endswith(numpy_functions.table().rstrip()), "python -m tinygrad_edu.examples.numpy_functions prints the table anew"
+
+
+@pytest.mark.parametrize("function", [function for _, _, function in ALL if isinstance(function, np.ufunc) and function not in DISPATCH])
+def test_a_refused_ufunc_says_why(function):
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(tg.errors.UnsupportedError) as caught:
+        function(*[x] * function.nin)
+    assert REFUSED[function.__name__] in str(caught.value)
+
+
+def test_a_refused_function_says_why_and_what_to_do():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    for call, said in (lambda: np.roots(x), "np.roots does not take Tensors: the roots"), (lambda: np.savez("x", x), r"x\.detach\(\)\.numpy\(\)"):
+        with pytest.raises(tg.errors.UnsupportedError, match=said):
+            call()
+
+
+@pytest.mark.parametrize("function", [np.trunc, np.signbit, np.floor_divide, np.isin, np.searchsorted, np.argwhere, np.histogram])
+def test_without_gradient_means_numpys_values_in_tensors_that_need_none(function):
+    values = np.array([3.0, -1.5, 2.0])
+    arguments = (2.0,) if function in (np.floor_divide, np.isin, np.searchsorted) else ()
+    got, expected = function(tg.tensor(values, requires_grad=True), *arguments), function(values, *arguments)
+    for ours, numpys in zip(*(x if isinstance(x, tuple) else (x,) for x in (got, expected)), strict=True):
+        assert isinstance(ours, tg.Tensor) and not ours.requires_grad
+        np.testing.assert_array_equal(ours, numpys)

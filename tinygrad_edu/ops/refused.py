@@ -1,0 +1,47 @@
+"""NumPy's functions that do not take Tensors, and why: what is raised when one is called, and a line in the table of the docs."""
+
+from __future__ import annotations
+
+from ..engine.tensor import REFUSED
+
+_REASONS = {
+    "fill_diagonal place put putmask": "it changes an array in place, which is recorded only as x[index] = values",
+    "packbits unpackbits": "it packs bits, and only whole numbers have these; call it with x.numpy()",
+    "busday_count busday_offset is_busday isnat datetime_as_string": "it works on dates; convert them to numbers first",
+    "apply_along_axis apply_over_axes piecewise": "it calls a function for slices of an array; write the loop, or use what takes axes",
+    "array2string array_repr array_str save savetxt savez savez_compressed can_cast common_type min_scalar_type result_type": (
+        "it gives no array but text, a file or a dtype; call it with x.detach().numpy()"
+    ),
+    "roots poly": "the roots of a polynomial are eigenvalues of a matrix that is not symmetric, whose gradient is not taken here",
+    "trim_zeros": "its result depends on the data in more than its values; use x[mask] or x[:n]",
+    "gcd lcm": "it is made of integers; call it with x.numpy()",
+    "nextafter": "its neighbours in floating point are no smooth function of x; call it with x.numpy()",
+    "polyadd polyder polydiv polyfit polyint polymul polysub": (
+        "polynomials are tensors of coefficients here; write it with np.convolve and slices"
+    ),
+    "i0": "its derivative is a Bessel function that NumPy lacks",
+    "sort_complex": "its result is sorted by a rule for complex numbers; sort x.real, or indices",
+}
+"""Names of functions, and why they are refused."""
+
+NOT_YET = "its gradient is not written yet"
+
+_LATER = (
+    "append argpartition array_split astype average block broadcast_arrays choose column_stack compress conj conjugate convolve "
+    "copysign copyto corrcoef correlate cov cross cumprod cumsum cumulative_prod cumulative_sum delete diag diagflat diagonal diff divmod dot "
+    "dsplit dstack ediff1d einsum extract fabs flip fliplr flipud float_power fmax fmin fmod frexp geomspace gradient heaviside hsplit hstack "
+    "imag inner insert interp ix_ kron ldexp linspace logspace matrix_transpose matvec median meshgrid modf moveaxis nan_to_num nancumprod "
+    "nancumsum nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar outer partition percentile polyval "
+    "positive prod ptp put_along_axis quantile real real_if_close remainder repeat resize roll rollaxis rot90 select sort split take "
+    "take_along_axis tensordot tile trace trapezoid tril triu unique unique_all unique_counts unique_inverse unique_values unstack unwrap "
+    "vander vdot vecdot vecmat vsplit vstack angle atleast_1d atleast_2d atleast_3d "
+    "linalg.cholesky linalg.cond linalg.cross linalg.det linalg.diagonal linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh linalg.inv "
+    "linalg.lstsq linalg.matmul linalg.matrix_norm linalg.matrix_power linalg.matrix_transpose linalg.multi_dot linalg.outer linalg.pinv "
+    "linalg.qr linalg.slogdet linalg.solve linalg.svd linalg.svdvals linalg.tensordot linalg.tensorinv linalg.tensorsolve linalg.trace "
+    "linalg.vecdot linalg.vector_norm fft.fft fft.fft2 fft.fftn fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn fft.ifftshift fft.ihfft "
+    "fft.irfft fft.irfft2 fft.irfftn fft.rfft fft.rfft2 fft.rfftn"
+)
+
+
+for _names, _reason in [*_REASONS.items(), (_LATER, NOT_YET)]:
+    REFUSED.update(dict.fromkeys(_names.split(), _reason))
