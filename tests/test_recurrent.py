@@ -3,8 +3,10 @@
 The checks of every op are in test_every_op.py.
 """
 
+import copy
 import gc
 import math
+import pickle
 import weakref
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -370,6 +372,14 @@ def test_what_a_layer_says_of_itself(capsys):
     assert "out[t] = h = relu(x[t] @" in printed and "c = sigmoid(a_f) * c" in printed and "out = h = sigmoid(a_o) * tanh(c)" in printed
     assert nn.GRU(3, 4, bias=False).formula()[1] == "b_r, b_z, b_n = split(h @ weight_hh.T, 3, axis=-1)"
     assert nn.GRU(3, 4).flatten_parameters() is None
+
+
+@every_layer
+def test_a_layer_is_copied_and_pickled_whole(layer, settings):
+    module, x = layer(2, 3, **settings), tg.randn(4, 1, 2)
+    for other in copy.deepcopy(module), pickle.loads(pickle.dumps(module)):
+        assert repr(other) == repr(module)
+        np.testing.assert_array_equal(other(x)[0].data, module(x)[0].data)
 
 
 def test_a_weight_that_changes_before_backward_is_noticed():

@@ -19,7 +19,7 @@ class GRU(Fused):
     a, b   = x[t] @ weight_ih.T + bias_ih and h @ weight_hh.T + bias_hh, each in three parts of equal size
     out[t] = (1 - z) * n + z * h, the next h
 
-    Shapes    x (T, N, I), h0 (N, H), weight_ih (3 H, I), weight_hh (3 H, H), both biases (3 H,) or None, out (T, N, H).
+    Shapes    x (T, N, I) with T from 1, h0 (N, H), weight_ih (3 H, I), weight_hh (3 H, H), both biases (3 H,) or None, out (T, N, H).
     Gradient  back through the steps, with dh = g[t] + what comes from step t + 1:
               da_n = dh * (1 - z) * (1 - n**2)          db_n = da_n * r
               da_r = da_n * b_n * r * (1 - r)           db_r = da_r

@@ -21,7 +21,7 @@ class LSTM(Fused):
 
     out[t] = h for each step, and out[T] = c of the last: the states, and the one cell that the next sequence goes on from.
 
-    Shapes    x (T, N, I), h0 and c0 (N, H), weight_ih (4 H, I), weight_hh (4 H, H), both biases (4 H,) or None, out (T + 1, N, H).
+    Shapes    x (T, N, I) with T from 1, h0 and c0 (N, H), weight_ih (4 H, I), weight_hh (4 H, H), both biases (4 H,) or None, out (T + 1, N, H).
     Gradient  back through the steps, with dh = g[t] + what comes from step t + 1, and dc, which starts as g[T]:
               da_o = dh * tanh(c) * o * (1 - o)
               dc   = dc + dh * o * (1 - tanh(c)**2)

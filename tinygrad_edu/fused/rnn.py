@@ -14,7 +14,7 @@ class RNN(Fused):
 
     out[t] = tanh(x[t] @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh)    h = out[t - 1], at first h0; or relu in place of tanh
 
-    Shapes    x (T, N, I), h0 (N, H), weight_ih (H, I), weight_hh (H, H), both biases (H,) or None, out (T, N, H).
+    Shapes    x (T, N, I) with T from 1, h0 (N, H), weight_ih (H, I), weight_hh (H, H), both biases (H,) or None, out (T, N, H).
     Gradient  back through the steps, with dh = g[t] + what comes from step t + 1:
               da = dh * (1 - out[t]**2), and for relu dh where out[t] > 0, else 0
               dh = da @ weight_hh goes to step t - 1, and at last is dL/dh0.
