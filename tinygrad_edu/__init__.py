@@ -17,6 +17,7 @@ from .engine.anomaly import detect_anomaly
 from .engine.modes import composed, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .engine.op import Elementwise, Fused, Op
 from .engine.tensor import Tensor, get_default_dtype, grad, set_default_dtype
+from .fused.cdist import cdist
 from .fused.norm import norm
 from .fused.variance import std, var
 from .ops.creation import (
@@ -102,12 +103,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Elementwise", "Fused", "Op", "Tensor", "abs", "add", "all", "allclose", "any", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan",
-    "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_equal", "astype", "broadcast_to", "cbrt", "cli", "clip", "compare", "comparison",
-    "composed", "concatenate", "copy", "cos", "cosh", "data", "deg2rad", "detect_anomaly", "divide", "enable_grad", "equal", "errors", "examples",
-    "exp", "exp2", "expand_dims", "expm1", "eye", "from_numpy", "full", "full_like", "get_default_dtype", "grad", "greater", "greater_equal",
-    "hypot", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2",
-    "logaddexp", "logaddexp2", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "nn", "no_grad",
-    "norm", "not_equal", "ones", "ones_like", "optim", "pad", "power", "rad2deg", "rand", "rand_like", "randn", "randn_like", "ravel",
+    "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_equal", "astype", "broadcast_to", "cbrt", "cdist", "cli", "clip", "compare",
+    "comparison", "composed", "concatenate", "copy", "cos", "cosh", "data", "deg2rad", "detect_anomaly", "divide", "enable_grad", "equal",
+    "errors", "examples", "exp", "exp2", "expand_dims", "expm1", "eye", "from_numpy", "full", "full_like", "get_default_dtype", "grad", "greater",
+    "greater_equal", "hypot", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "less", "less_equal", "linspace", "log", "log10",
+    "log1p", "log2", "logaddexp", "logaddexp2", "manual_seed", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "nn",
+    "no_grad", "norm", "not_equal", "ones", "ones_like", "optim", "pad", "power", "rad2deg", "rand", "rand_like", "randn", "randn_like", "ravel",
     "reciprocal", "relu", "reshape", "set_default_dtype", "set_grad_enabled", "sign", "sin", "sinc", "sinh", "sqrt", "square", "squeeze", "stack",
     "std", "subtract", "sum", "swapaxes", "tan", "tanh", "tensor", "testing", "transpose", "var", "viz", "where", "zeros", "zeros_like",
 ]

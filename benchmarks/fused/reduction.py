@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import tinygrad_edu as tg
+
 from .activation import SHAPES, normal
 from .row import Row
 
@@ -21,8 +23,6 @@ def by_columns(torch: Any, x: Any) -> Any:
 
 def length(F: Any, x: Any) -> Any:
     """The norm of each row, by the function that each library has."""
-    import tinygrad_edu as tg
-
     if isinstance(x, tg.Tensor):
         return tg.norm(x, axis=-1)
     import torch

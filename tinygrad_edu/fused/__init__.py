@@ -1,7 +1,7 @@
 """Fused ops: several operations in one node, with a backward written by hand. Each file holds one, with its composed twin."""
 
 from ..engine.tensor import Tensor
-from . import norm, variance
+from . import cdist, norm, variance
 
 _METHODS = {
     "var": variance.var,

@@ -88,11 +88,11 @@ class Norm(Fused, Reduction):
 
     def composed(self, x):
         wide = abs_(x.astype(np.float32) if x.dtype == np.float16 else x)
+        if self.ord == 1 or not self.count(x.shape):        # of nothing all are 0
+            return sum_of(wide, self.axis, keepdims=self.keepdims).astype(x.dtype, copy=False)
         if np.isinf(self.ord):
             extreme = max_of if self.ord > 0 else min_of
             return extreme(wide, self.axis, keepdims=self.keepdims).astype(x.dtype, copy=False)
-        if self.ord == 1:
-            return sum_of(wide, self.axis, keepdims=self.keepdims).astype(x.dtype, copy=False)
         with np.errstate(all="ignore"):
             scale = self.extreme(wide.data)
             by = np.where((scale == 0) | np.isinf(scale), 1, scale)     # a constant: what its gradient would be cancels

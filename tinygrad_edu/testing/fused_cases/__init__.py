@@ -5,6 +5,7 @@ from . import (
     attention,
     convolution,
     dense,
+    distance,
     loss,
     normalization,
     pooling,
