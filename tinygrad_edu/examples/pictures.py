@@ -115,7 +115,7 @@ def lstm_cell() -> tg.viz.Drawing:
     w_x, w_h = (tg.randn(16, size, requires_grad=True, name=name) for name, size in (("W_x", 3), ("W_h", 4)))
     gates = x @ w_x.T + h @ w_h.T
     i, f, g, o = (gates[:, 4 * k : 4 * k + 4] for k in range(4))
-    i, f, g, o = F.sigmoid(i), F.sigmoid(f), np.tanh(g), F.sigmoid(o)
+    i, f, g, o = F.sigmoid(i), F.sigmoid(f), F.tanh(g), F.sigmoid(o)
     cell = f * c + i * g
     out = o * np.tanh(cell)
     named(gates=gates, input_gate=i, forget_gate=f, candidate=g, output_gate=o, new_c=cell, new_h=out)
