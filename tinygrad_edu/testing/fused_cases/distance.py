@@ -6,7 +6,7 @@ import numpy as np
 
 from ...fused.cdist import CDist, cdist
 from ..cases import Case, cases_of
-from ..op_cases import Cases, apart, uniform
+from ..inputs import Cases, apart, uniform
 
 
 def pair_by_pair(x1: np.ndarray, x2: np.ndarray, p: float) -> np.ndarray:
