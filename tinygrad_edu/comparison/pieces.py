@@ -208,11 +208,14 @@ class Pieces:
 
     @cached_property
     def arrays(self) -> list[tuple[str, np.ndarray]]:
-        """The arrays with more than one element that a derivation has at hand, with their formulas."""
-        found = [(name, x) for name, x in zip(self.names, self.values) if x is not None and x.dtype.kind == "f"]
-        found += [("dL/dout", self.upstream), ("out", np.asarray(self.out._data))]
-        found += itertools.chain.from_iterable(map(self._kept_by, self.nodes))
-        return list({id(x): (name, x) for name, x in reversed(found) if x.size > 1}.values())[::-1]
+        """The arrays that a derivation has at hand, with their formulas; those whose elements are all one number are among the numbers."""
+        candidates = [(name, x) for name, x in zip(self.names, self.values) if x is not None and x.dtype.kind == "f"]
+        candidates += [("dL/dout", self.upstream), *itertools.chain.from_iterable(map(self._kept_by, self.nodes)), ("out", np.asarray(self.out._data))]
+        found: list[tuple[str, np.ndarray]] = []
+        for name, x in candidates:
+            if _constant(x) is None and x.size > 1 and not any(np.array_equal(x, other) for _, other in found):
+                found.append(("out" if x is self.out._data else name, x))
+        return found
 
     def _kept_by(self, node: Node) -> Iterator[tuple[str, np.ndarray]]:
         """The arrays of more than one number that a node keeps, with their formulas."""

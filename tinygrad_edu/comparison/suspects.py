@@ -110,12 +110,18 @@ def changed_paths(pieces: Pieces, i: int) -> Iterator[Suspect]:
 
 
 def paths_with_a_factor(pieces: Pieces, i: int) -> Iterator[Suspect]:
-    """In one of the paths a factor that is an array is missing, there too often, computed in another way, or another array."""
+    """In one of the paths a factor that is an array is missing, there too often, or computed in another way."""
     true = pieces.true[i]
-    large = [(name, x) for name, x in pieces.arrays if x.shape == true.shape]
     for path, term in different_paths(pieces, i):
         for words, factor in array_factors(pieces, true.shape):
             yield from _beside(pieces, i, f"in {path} {words}", true - term, term * factor)
+
+
+def paths_with_another_factor(pieces: Pieces, i: int) -> Iterator[Suspect]:
+    """In one of the paths an array stands where another one should, as x for x_hat."""
+    true = pieces.true[i]
+    large = [(name, x) for name, x in pieces.arrays if x.shape == true.shape]
+    for path, term in different_paths(pieces, i):
         for (name, right), (other, wrong) in itertools.permutations(large, 2):
             yield from _beside(pieces, i, f"in {path} stands {other} where {name} should", true - term, term * _inverse(right) * wrong)
 
@@ -192,7 +198,7 @@ def other_arrangements(pieces: Pieces, i: int) -> Iterator[Suspect]:
 
 SUSPECTS = [
     factors, paths, changed_functions, factors_inside, elementwise_factors, exchanged_values, other_arrangements, other_axes,
-    changed_paths, paths_with_a_factor,
+    changed_paths, paths_with_a_factor, paths_with_another_factor,
 ]
 """The plain ones first: of several that give the same gradient, the first is named."""
 
