@@ -10,6 +10,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu.examples import adding, digits, digits_convolution, letters
+from tinygrad_edu.nn.functional import regularization
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -45,14 +46,18 @@ def test_the_digits_example_is_the_same_for_the_same_seed(images):
     assert losses[0] > losses[1] > losses[2] and accuracies[2] > 0.9
 
 
-def test_the_digits_example_learns_the_same_on_its_twins(images):
+def test_the_digits_example_learns_the_same_on_its_twins_with_the_same_masks(images, monkeypatch):
     train = tg.data.TensorDataset(*(tensor[:300] for tensor in images[0].tensors))
-    histories = []
+    draw, histories, masks = regularization.dropout_mask, [], []
     for mode in (tg.enable_grad, tg.composed):
+        masks.append([])
+        monkeypatch.setattr(regularization, "dropout_mask", lambda *args, drawn=masks[-1]: drawn.append(draw(*args)) or drawn[-1])
         tg.manual_seed(1)
         with mode():
             histories.append([loss for loss, _ in digits.learn(digits.Network(hidden=32), train, images[1], epochs=3)])
     np.testing.assert_allclose(*histories, rtol=1e-4)
+    fused, composed = ([mask.tobytes() for mask in drawn] for drawn in masks)
+    assert fused == composed and len(set(fused)) == len(fused) == 15
 
 
 def test_the_digits_network_learns_other_classes_too():

@@ -210,7 +210,8 @@ class Pieces:
     def arrays(self) -> list[tuple[str, np.ndarray]]:
         """The arrays that a derivation has at hand, with their formulas; those whose elements are all one number are among the numbers."""
         candidates = [(name, x) for name, x in zip(self.names, self.values) if x is not None and x.dtype.kind == "f"]
-        candidates += [("dL/dout", self.upstream), *itertools.chain.from_iterable(map(self._kept_by, self.nodes)), ("out", np.asarray(self.out._data))]
+        candidates += [("dL/dout", self.upstream), *(pair for node in self.nodes for pair in self._kept_by(node))]
+        candidates.append(("out", np.asarray(self.out._data)))
         found: list[tuple[str, np.ndarray]] = []
         for name, x in candidates:
             if _constant(x) is None and x.size > 1 and not any(np.array_equal(x, other) for _, other in found):
