@@ -113,7 +113,9 @@ def test_the_page_is_written_wholly_or_not_at_all(tmp_path, my_file, capsys):
     assert status_of("compare", f"{my_file}:WithoutSum", "--html", str(path)) == 1
     assert "cannot be compared" in path.read_text("utf-8") and "the sum over axis 0 is missing" in path.read_text("utf-8")
     assert status_of("compare", "sigmoid", "--shape", "6,4", "--html", str(tmp_path / "no" / "report.html")) == 2
-    assert "No such file or directory" in capsys.readouterr().err
+    assert f"argument --html: there is no folder '{tmp_path / 'no'}'" in capsys.readouterr().err
+    assert status_of("compare", "sigmoid", "--shape", "6,4", "--html", str(tmp_path)) == 2
+    assert f"argument --html: '{tmp_path}' is a folder" in capsys.readouterr().err
     assert sorted(found.name for found in tmp_path.iterdir() if found.suffix) == ["my_bn.py", "report.html"]
 
 

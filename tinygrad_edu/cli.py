@@ -79,8 +79,8 @@ def _parser() -> _Parser:
     compare.add_argument("--atol", type=_tolerance, metavar="X", help="absolute tolerance (default: by dtype)")
     compare.add_argument("--seed", type=_from_0, default=0, metavar="N", help="of the inputs (default: %(default)s)")
     compare.add_argument("--sweep", action="store_true", help="see on hard inputs, too, where digits are lost; in float32 and float64")
-    compare.add_argument("--json", metavar="FILE", help="write the report there as well, for programs")
-    compare.add_argument("--html", metavar="FILE", help="write the report there as well, as a page with both graphs")
+    compare.add_argument("--json", type=_new_file, metavar="FILE", help="write the report there as well, for programs")
+    compare.add_argument("--html", type=_new_file, metavar="FILE", help="write the report there as well, as a page with both graphs")
     compare.set_defaults(run=_compare)
 
     draw = commands.add_parser(
@@ -261,6 +261,14 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
+
+
+def _new_file(text: str) -> str:
+    if not Path(text).parent.is_dir():          # better now than when the report is made
+        raise argparse.ArgumentTypeError(f"there is no folder {str(Path(text).parent)!r}")
+    if Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder")
+    return text
 
 
 def _orders(text: str) -> tuple[int, ...]:

@@ -105,26 +105,37 @@ class Form(NamedTuple):
         """The same on the first rows of the inputs if they have more elements than most, and which rows in words.
 
         All arrays with as many rows as the largest are cut alike, then along the next axis if that is not enough, and so on but for
-        the last, whose elements often are features or classes. None if that does not make them small.
+        the last, whose elements often are features or classes. An axis along which the op does not take that stays as it is.
+        None if they are still large then.
         """
         largest = max((x for x in self.values if x is not None), key=np.size)
-        values, shape = list(self.values), list(largest.shape)
+        form, shape = self, largest.shape
         for axis in range(max(1, largest.ndim - 1)):
-            total = sum(x.size for x in values if x is not None)
-            if total <= most:
+            if form.total <= most:
                 break
-            shape[axis] = min(shape[axis], max(2, shape[axis] * most // total))
-            for i, x in enumerate(values):
-                if np.ndim(x) > axis and (axis == 0 or x.ndim == largest.ndim) and x.shape[axis] == largest.shape[axis]:
-                    values[i] = x[(slice(None),) * axis + (slice(shape[axis]),)]
-        total = sum(x.size for x in values if x is not None)
-        if total > 4 * most:
-            return None, f"the inputs have {total:,} elements even if they are cut to their first rows"
-        if shape == list(largest.shape):
+            size = min(shape[axis], max(2, shape[axis] * most // form.total))
+            cut = form._replace(values=[
+                x[(slice(None),) * axis + (slice(size),)]
+                if np.ndim(x) > axis and (axis == 0 or x.ndim == largest.ndim) and x.shape[axis] == largest.shape[axis] else x
+                for x in form.values
+            ])
+            try:
+                cut.forward(cut.leaves())
+            except Exception:
+                continue
+            form, shape = cut, (*shape[:axis], size, *shape[axis + 1 :])
+        if form.total > 4 * most:
+            return None, f"the inputs have {self.total:,} elements and cannot be cut to their first rows"
+        if shape == largest.shape:
             return self, "these inputs"
-        if shape[1:] == list(largest.shape[1:]):
-            return self._replace(values=values), f"the first {shape[0]} of {largest.shape[0]} rows"
-        return self._replace(values=values), f"the first {tuple(shape)} of {largest.shape}"
+        if shape[1:] == largest.shape[1:]:
+            return form, f"the first {shape[0]} of {largest.shape[0]} rows"
+        return form, f"the first {shape} of {largest.shape}"
+
+    @property
+    def total(self) -> int:
+        """How many elements the inputs have together."""
+        return sum(x.size for x in self.values if x is not None)
 
 
 def is_real(value: Any) -> bool:

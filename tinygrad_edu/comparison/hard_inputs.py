@@ -206,9 +206,8 @@ def _errors(form: Form, generator: np.random.Generator | None) -> tuple[tuple[fl
 
 def _cut(form: Form) -> tuple[Form, str]:
     """The form at inputs on which some dozens of references take seconds, and what was cut, in words."""
-    total = sum(x.size for x in form.values if x is not None)
     amount = max(1, work(form.twin))
-    most = min(MOST_ELEMENTS, total * (MOST_WORK if has_wide_longdouble() else MOST_WORK // 200) // amount)
+    most = min(MOST_ELEMENTS, form.total * (MOST_WORK if has_wide_longdouble() else MOST_WORK // 200) // amount)
     cut, on = form.first_rows(max(most, 1))
     return (form, "") if cut is None or cut is form else (cut, f"; {on}")
 
