@@ -56,7 +56,7 @@ class CDist(Fused):
                     near = _near(squares, sizes)
                     np.sqrt(np.maximum(squares, 0, out=squares), out=distances)
                 for i, j, differences in _differences(a_rows, b, near):
-                    distances[i, j] = self.norm(differences).forward(differences)
+                    distances[i, j] = self.norm(0).forward(differences)
         return out
 
     def backward(self, g, x1, x2, out):
@@ -73,22 +73,21 @@ class CDist(Fused):
                     grad_a[rows] = a_rows * np.add.reduce(weights, axis=1)[:, None] - weights @ b_rows
                     grad_b += b_rows * np.add.reduce(weights, axis=0)[:, None] - weights.T @ a_rows
                 for i, j, differences in _differences(a[rows], b, near):
-                    (t,) = self.norm(differences).backward(g_rows[i, j], differences, distances[i, j])
+                    (t,) = self.norm(0).backward(g_rows[i, j], differences, distances[i, j])
                     if near is None:
-                        grad_a[rows][i] += np.add.reduce(t, axis=1)
-                        grad_b[j] -= np.add.reduce(t, axis=0)
+                        grad_a[rows][i] += np.add.reduce(t, axis=2).T
+                        grad_b[j] -= np.add.reduce(t, axis=1).T
                     else:
-                        add_rows(grad_a[rows], i, t)
-                        add_rows(grad_b, j, -t)
+                        add_rows(grad_a[rows], i, t.T)
+                        add_rows(grad_b, j, -t.T)
         return grad_x1, grad_x2
 
     def composed(self, x1, x2):
         differences = x1.reshape((*x1.shape[:-1], 1, x1.shape[-1])) - x2.reshape((*x2.shape[:-2], 1, *x2.shape[-2:]))
-        return self.norm(differences).composed(differences)
+        return self.norm(differences.ndim - 1).composed(differences)
 
-    def norm(self, differences: Any) -> Norm:
-        """The norm along the last axis."""
-        return Norm((len(differences.shape) - 1,), False, self.p)
+    def norm(self, axis: int) -> Norm:
+        return Norm((axis,), False, self.p)
 
     def parts(self, a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, Any, Any]]:
         """Blocks of rows of a: with the mean of b, and for each pair the sum of the squares of both, where products of matrices pay."""
@@ -115,17 +114,21 @@ def _near(squares: np.ndarray, sizes: np.ndarray) -> np.ndarray | None:
 
 
 def _differences(a: np.ndarray, b: np.ndarray, near: np.ndarray | None) -> Iterator[tuple[Any, Any, np.ndarray]]:
-    """a[i] - b[j] for all pairs or for those that are near, a block at a time: i, j and the differences."""
+    """a[i] - b[j] for all pairs or for those that are near, a block at a time: i, j and the differences, whose elements are on axis 0.
+
+    There, and not on the last axis, the steps along the last axis are many also where the vectors are short.
+    """
     row_bytes = max(1, a.shape[1]) * a.itemsize
     if near is None:
-        for columns in blocks(len(b), row_bytes, BLOCK_BYTES):
-            for rows in blocks(len(a), len(b[columns]) * row_bytes, BLOCK_BYTES):
-                yield rows, columns, a[rows, None] - b[columns]
+        a, b = np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)
+        for columns in blocks(b.shape[1], row_bytes, BLOCK_BYTES):
+            for rows in blocks(a.shape[1], (columns.stop - columns.start) * row_bytes, BLOCK_BYTES):
+                yield rows, columns, a[:, rows, None] - b[:, None, columns]
     else:
         first, second = np.nonzero(near)
         for pairs in blocks(len(first), row_bytes, BLOCK_BYTES):
             i, j = first[pairs], second[pairs]
-            yield i, j, a[i] - b[j]
+            yield i, j, (a[i] - b[j]).T
 
 
 def cdist(x1: Any, x2: Any, p: float = 2.0) -> Tensor:
@@ -172,5 +175,5 @@ def _unequal(x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
     out = np.empty((*x1.shape[:-1], x2.shape[-2]), x1.dtype)
     for a, b, result in zip(*map(_matrices, (x1, x2, out))):
         for i, j, differences in _differences(a, b, None):
-            result[i, j] = np.count_nonzero(differences, axis=-1)
+            result[i, j] = np.count_nonzero(differences, axis=0)
     return out
