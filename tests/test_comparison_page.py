@@ -149,13 +149,17 @@ def test_a_notebook_shows_a_part_of_a_page(right, wrong):
         text = report._repr_html_()
         assert "<html" not in text and "<body" not in text
         assert report.verdict in assert_self_contained(text).text
+    parsed = assert_self_contained(right.sweep._repr_html_())
+    assert right.sweep.verdict in parsed.text and "x[:, 0] NaN" in parsed.text and right.verdict not in parsed.text
 
 
 def test_a_notebook_gets_words_if_there_is_no_page(right, monkeypatch):
     def fail(report):
         raise RuntimeError("<b>no</b>")
 
-    monkeypatch.setattr("tinygrad_edu.comparison.report.section", fail)
+    monkeypatch.setattr(page, "_body", fail)
+    monkeypatch.setattr(page, "_sweep", fail)
+    assert "RuntimeError" in Parsed(right.sweep._repr_html_()).text
     assert "RuntimeError" in Parsed(right._repr_html_()).text and "<b>" not in right._repr_html_()
 
 

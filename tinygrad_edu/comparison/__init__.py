@@ -1,6 +1,7 @@
 """Fused against composed: is the hand-written gradient right, how right, and at what price (tg.compare).
 
-Read in this order: difference, forms, reference, cost, orders, diagnosis, hard_inputs, report, comparing; then page and problems.
+Read in this order: difference, forms, reference, cost and orders, what is compared; pieces, suspects and diagnosis, what is wrong;
+hard_inputs and plot, where digits are lost; report, tables and page, how it is said; comparing, where all comes together; and problems.
 """
 
 from .comparing import assert_fused_matches_composed, compare

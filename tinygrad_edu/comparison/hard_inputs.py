@@ -13,6 +13,8 @@ from ..engine.modes import enable_grad
 from ..engine.op import Fused
 from .difference import difference
 from .forms import Form, is_real
+from .page import MARKS, part
+from .plot import error_against_offset
 from .reference import expected_results, has_wide_longdouble, work
 from .tables import columns
 
@@ -23,9 +25,6 @@ DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 MOST_ELEMENTS = 2**18
 MOST_WORK = 4_000_000
 """What is larger is swept on its first rows; work is that of the reference."""
-
-
-MARKS = "= to the last bit as the reference, * a digit or more below the twin"
 
 
 class Loss(NamedTuple):
@@ -126,13 +125,15 @@ class Sweep:
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the tables and the plot. It never raises."""
+        return part(self)
+
     def plot(self) -> Any:
         """The error against the offset, as a figure of matplotlib: sweep.plot().savefig("sweep.svg").
 
         Raises ImportError without matplotlib.
         """
-        from .plot import error_against_offset
-
         return error_against_offset(self)
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .hard_inputs import Sweep
     from .report import Report
 
+MARKS = "= to the last bit as the reference, * a digit or more below the twin"
+"""What the marks in the tables of a sweep say."""
+
 MOST_NODES = 120
 """Graphs with more nodes than these are no pictures that one can read."""
 
@@ -80,9 +83,13 @@ def page(report: Report) -> str:
     return _document(f"{report.op!r}: fused against composed", _body(report))
 
 
-def section(report: Report) -> str:
-    """The report as a part of another page, with its style."""
-    return f"<style>{STYLE}</style>\n{_body(report)}"
+def part(found: Report | Sweep) -> str:
+    """The report, or the sweep alone, as a part of another page such as a notebook, with its style. It never raises."""
+    try:
+        body = _section([_sweep(found)]) if hasattr(found, "losses") else _body(found)
+    except Exception as error:
+        return f"<p>{escape(f'This cannot be shown here, but printed: {error!r}')}</p>"
+    return f"<style>{STYLE}</style>\n{body}"
 
 
 def failure_page(op: str, text: str) -> str:
@@ -207,8 +214,6 @@ def _inline(svg: str) -> str:
 
 
 def _sweep(sweep: Sweep) -> str:
-    from .hard_inputs import MARKS
-
     parts = [f"<p>{escape(sweep.verdict)}</p>", _list({"Inputs": sweep.inputs})]
     parts.append(_note(f"How many digits are right, of the fused form and of its twin: {MARKS}."))
     for heading, table in sweep.tables():

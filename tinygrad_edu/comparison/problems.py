@@ -12,6 +12,7 @@ import numpy as np
 from ..fused.attention import ScaledDotProductAttention
 from ..fused.batch_norm import BatchNorm, BatchNormEvaluation
 from ..fused.binary_cross_entropy import BinaryCrossEntropyWithLogits
+from ..fused.cdist import CDist
 from ..fused.convolution import Convolution, ConvolutionWeight, TransposedConvolution
 from ..fused.cross_entropy import CrossEntropy
 from ..fused.dropout import Dropout
@@ -171,6 +172,11 @@ def softmax(rng, *shape):
 
 
 # Reductions
+
+
+@problem("point, feature", 48, 16)
+def cdist(rng, *shape):
+    return CDist(), rng.normal(size=shape), rng.normal(size=(32, shape[1]))
 
 
 @problem("batch, ...", 128, 64)

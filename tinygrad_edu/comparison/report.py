@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from .cost import Cost
 from .difference import Row, in_units
 from .hard_inputs import Sweep
 from .orders import HigherRow
-from .page import page, section
+from .page import page, part
 from .tables import accuracy, columns, costs, higher
 
 
@@ -123,10 +122,7 @@ class Report:
 
     def _repr_html_(self) -> str:
         """What a notebook shows. It never raises."""
-        try:
-            return section(self)
-        except Exception as error:
-            return f"<p>{escape(f'The report cannot be shown here, but printed: {error!r}')}</p>"
+        return part(self)
 
     def __str__(self) -> str:
         return "\n".join(
