@@ -13,10 +13,10 @@ from ..engine.modes import enable_grad
 from ..engine.op import Fused
 from .difference import difference
 from .forms import Form, is_real
-from .page import MARKS, part
+from .page import part
 from .plot import error_against_offset
 from .reference import expected_results, has_wide_longdouble, work
-from .tables import columns
+from .tables import MARKS, columns
 
 OFFSETS = tuple(10.0**exponent for exponent in range(9))
 SCALES = (1e-8, 1e-4, 1e4, 1e8)

@@ -8,17 +8,14 @@ import re
 from collections.abc import Sequence
 from html import escape
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .tables import accuracy, costs, higher
+from .tables import MARKS, accuracy, costs, higher
 
 if TYPE_CHECKING:
     from .cost import Cost
     from .hard_inputs import Sweep
     from .report import Report
-
-MARKS = "= to the last bit as the reference, * a digit or more below the twin"
-"""What the marks in the tables of a sweep say."""
 
 MOST_NODES = 120
 """Graphs with more nodes than these are no pictures that one can read."""
@@ -83,8 +80,8 @@ def page(report: Report) -> str:
     return _document(f"{report.op!r}: fused against composed", _body(report))
 
 
-def part(found: Report | Sweep) -> str:
-    """The report, or the sweep alone, as a part of another page such as a notebook, with its style. It never raises."""
+def part(found: Any) -> str:
+    """A Report, or a Sweep alone, as a part of another page such as a notebook, with its style. It never raises."""
     try:
         body = _section([_sweep(found)]) if hasattr(found, "losses") else _body(found)
     except Exception as error:

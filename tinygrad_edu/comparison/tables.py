@@ -11,6 +11,9 @@ from .cost import Cost
 from .difference import Difference, Row
 from .orders import HigherRow
 
+MARKS = "= to the last bit as the reference, * a digit or more below the twin"
+"""What the marks in the tables of a sweep say."""
+
 
 def accuracy(rows: Sequence[Row]) -> list[list[str]]:
     """How far each form is from the reference, and from the other."""
