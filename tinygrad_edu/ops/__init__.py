@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..engine.tensor import Tensor, change_in_place
-from . import creation, elementwise, exponential, index, linalg, random, reduce, refused, shape, trigonometric, without_gradient
+from . import creation, elementwise, exponential, index, linalg, random, rearranging, reduce, refused, shape, trigonometric, without_gradient
 
 
 def _swapped(function: Callable) -> Callable:
@@ -67,6 +67,11 @@ _METHODS = {
     "transpose": shape.transpose_method,
     "swapaxes": shape.swapaxes,
     "squeeze": shape.squeeze,
+    "compress": lambda self, condition, axis=None: rearranging.compress(condition, self, axis),
+    "diagonal": rearranging.diagonal,
+    "repeat": rearranging.repeat,
+    "take": rearranging.take,
+    "trace": rearranging.trace,
     "all": without_gradient.all,
     "any": without_gradient.any,
     "argmax": without_gradient.argmax,

@@ -27,19 +27,15 @@ _REASONS = {
 NOT_YET = "its gradient is not written yet"
 
 _LATER = (
-    "append argpartition array_split astype average block broadcast_arrays choose column_stack compress conj conjugate convolve "
-    "copysign copyto corrcoef correlate cov cross cumprod cumsum cumulative_prod cumulative_sum delete diag diagflat diagonal diff divmod dot "
-    "dsplit dstack ediff1d einsum extract fabs flip fliplr flipud float_power fmax fmin fmod frexp geomspace gradient heaviside hsplit hstack "
-    "imag inner insert interp ix_ kron ldexp linspace logspace matrix_transpose matvec median meshgrid modf moveaxis nan_to_num nancumprod "
-    "nancumsum nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar outer partition percentile polyval "
-    "positive prod ptp put_along_axis quantile real real_if_close remainder repeat resize roll rollaxis rot90 select sort split take "
-    "take_along_axis tensordot tile trace trapezoid tril triu unique unique_all unique_counts unique_inverse unique_values unstack unwrap "
-    "vander vdot vecdot vecmat vsplit vstack angle atleast_1d atleast_2d atleast_3d "
-    "linalg.cholesky linalg.cond linalg.cross linalg.det linalg.diagonal linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh linalg.inv "
-    "linalg.lstsq linalg.matmul linalg.matrix_norm linalg.matrix_power linalg.matrix_transpose linalg.multi_dot linalg.outer linalg.pinv "
-    "linalg.qr linalg.slogdet linalg.solve linalg.svd linalg.svdvals linalg.tensordot linalg.tensorinv linalg.tensorsolve linalg.trace "
-    "linalg.vecdot linalg.vector_norm fft.fft fft.fft2 fft.fftn fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn fft.ifftshift fft.ihfft "
-    "fft.irfft fft.irfft2 fft.irfftn fft.rfft fft.rfft2 fft.rfftn"
+    "argpartition astype average conj conjugate convolve copysign copyto corrcoef correlate cov cross cumprod cumsum cumulative_prod "
+    "cumulative_sum diff divmod dot ediff1d einsum fabs float_power fmax fmin fmod frexp geomspace gradient heaviside imag inner interp ix_ kron "
+    "ldexp linspace logspace matvec median modf nan_to_num nancumprod nancumsum nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile "
+    "nanstd nansum nanvar outer percentile polyval positive prod ptp put_along_axis quantile real real_if_close remainder tensordot trapezoid "
+    "unique_all unique_counts unique_inverse unique_values unwrap vander vdot vecdot vecmat angle linalg.cholesky linalg.cond linalg.cross "
+    "linalg.det linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh linalg.inv linalg.lstsq linalg.matmul linalg.matrix_norm "
+    "linalg.matrix_power linalg.multi_dot linalg.outer linalg.pinv linalg.qr linalg.slogdet linalg.solve linalg.svd linalg.svdvals "
+    "linalg.tensordot linalg.tensorinv linalg.tensorsolve linalg.vecdot linalg.vector_norm fft.fft fft.fft2 fft.fftn fft.fftshift fft.hfft "
+    "fft.ifft fft.ifft2 fft.ifftn fft.ifftshift fft.ihfft fft.irfft fft.irfft2 fft.irfftn fft.rfft fft.rfft2 fft.rfftn "
 )
 
 

@@ -1,0 +1,367 @@
+"""Functions that move elements, repeat them, leave some out, or put zeros between them: all that NumPy has, by one idea.
+
+Such a function is run on the places of the elements, numbered from 1 on, instead of the elements. Its result says of each element of out
+where it comes from, and out is taken from there; place 0 is a zero. So each has NumPy's signature, errors and edge cases, and one gradient:
+an element that was taken twice gets the sum.
+
+Where NumPy gives views, of a few slices or of other axes, so do ours: they are written by hand.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view as numpys_windows
+
+from ..engine.op import implements
+from ..engine.tensor import Tensor, wrap
+from ..errors import UnsupportedError
+from .elementwise import astype, refuse_out
+from .index import getitem
+from .reduce import as_tensor
+from .shape import concatenate, pad as pad_with_constants, ravel, reshape, transpose
+
+
+def moves(function: Callable, *data: str) -> Callable[..., Any]:
+    """The door of a function of NumPy that only moves elements; data are the parameters whose elements are moved, or hold such arrays."""
+    signature = inspect.signature(function)
+
+    @implements(function)
+    @wraps(function)
+    def ours(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs).arguments
+        refuse_out(function.__name__, given.pop("out", None))
+        dtype = given.pop("dtype", None)
+        arrays = [array for name in data if name in given for array in _leaves(given[name])]
+        places = Places(arrays)
+        for name, value in given.items():
+            given[name] = places.numbered(value) if name in data else _detached(value)
+        result = places.taken(function(*inspect.BoundArguments(signature, given).args, **inspect.BoundArguments(signature, given).kwargs))
+        return result if dtype is None else astype(result, dtype)
+
+    return ours
+
+
+class Places:
+    """The elements of several arrays in one row, and their places in it; place 0 is a zero."""
+
+    def __init__(self, arrays: Sequence[Any]) -> None:
+        tensors = [array for array in arrays if isinstance(array, (Tensor, np.ndarray))]
+        dtype = np.result_type(*[tensor.dtype for tensor in tensors]) if tensors else None
+        self.arrays = [array if isinstance(array, (Tensor, np.ndarray)) else np.asarray(array, dtype) for array in map(_or_array, arrays)]
+        self.start = 1
+
+    def numbered(self, value: Any) -> Any:
+        """An array of places in the shape of each array in value, in the order in which they were given."""
+        if isinstance(value, (list, tuple)) and _holds_arrays(value):
+            return type(value)(self.numbered(part) for part in value)
+        shape = np.shape(value)
+        size = int(np.prod(shape))
+        places = np.arange(self.start, self.start + size).reshape(shape)
+        self.start += size
+        return places
+
+    def taken(self, places: Any) -> Any:
+        """What is at the places; of a list or tuple of them, a list or tuple."""
+        if isinstance(places, (list, tuple)):
+            return type(places)(self.taken(part) for part in places)
+        if len(self.arrays) == 1 and (not places.size or places.min() > 0):
+            return getitem(ravel(as_tensor(self.arrays[0])), np.asarray(places - 1))
+        flat = [ravel(as_tensor(array)) for array in self.arrays]
+        row = concatenate([np.zeros(1, np.result_type(*[part.dtype for part in flat])), *flat])
+        return getitem(row, np.asarray(places))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """The arrays in a parameter, in order."""
+    if isinstance(value, (list, tuple)) and _holds_arrays(value):
+        for part in value:
+            yield from _leaves(part)
+    else:
+        yield value
+
+
+def _holds_arrays(value: Sequence[Any]) -> bool:
+    """Whether a list is one of arrays, and not an array written as nested lists of numbers."""
+    return any(isinstance(part, (Tensor, np.ndarray)) or (isinstance(part, (list, tuple)) and _holds_arrays(part)) for part in value)
+
+
+def _or_array(value: Any) -> Any:
+    """An array written as nested lists as an array; a Python number as it is, for it takes the dtype of the others."""
+    return value if isinstance(value, (Tensor, np.ndarray, int, float, complex)) else np.asarray(value)
+
+
+def _detached(value: Any) -> Any:
+    """Settings that are tensors, such as indices, as arrays."""
+    if isinstance(value, Tensor):
+        return value.data
+    return type(value)(_detached(part) for part in value) if isinstance(value, (list, tuple)) else value
+
+
+append = moves(np.append, "arr", "values")
+block = moves(np.block, "arrays")
+broadcast_arrays = moves(np.broadcast_arrays, "args")
+choose = moves(np.choose, "choices")
+column_stack = moves(np.column_stack, "tup")
+compress = moves(np.compress, "a")
+delete = moves(np.delete, "arr")
+diag = moves(np.diag, "v")
+diagflat = moves(np.diagflat, "v")
+diagonal = moves(np.diagonal, "a")
+dstack = moves(np.dstack, "tup")
+extract = moves(np.extract, "arr")
+hstack = moves(np.hstack, "tup")
+insert = moves(np.insert, "arr", "values")
+matrix_diagonal = moves(np.linalg.diagonal, "x")
+meshgrid = moves(np.meshgrid, "xi")
+repeat = moves(np.repeat, "a")
+resize = moves(np.resize, "a")
+roll = moves(np.roll, "a")
+select = moves(np.select, "choicelist", "default")
+sliding_window_view = moves(numpys_windows, "x")
+take = moves(np.take, "a")
+take_along_axis = moves(np.take_along_axis, "arr")
+tile = moves(np.tile, "A")
+tril = moves(np.tril, "m")
+triu = moves(np.triu, "m")
+vstack = moves(np.vstack, "tup")
+
+
+_PADDED = moves(np.pad, "array")
+
+
+@implements(np.pad)
+def pad(array: Any, pad_width: Any, mode: Any = "constant", **settings: Any) -> Tensor:
+    """array with values around it: constant_values=..., or its own, as NumPy's modes "edge", "reflect", "symmetric" and "wrap" say.
+
+    pad_width is how many come before and after each axis: an int, a pair for all axes, a pair for each, or a dict {axis: int or pair}.
+    Raises UnsupportedError for the other modes, which compute new values, and for reflect_type="odd".
+
+    >>> pad(Tensor([1.0, 2.0, 3.0]), (1, 2), mode="reflect")
+    Tensor([2., 1., 2., 3., 2., 1.])
+    """
+    if mode == "constant":
+        return pad_with_constants(array, pad_width, mode, **settings)
+    if mode not in ("edge", "reflect", "symmetric", "wrap") or settings.get("reflect_type", "even") != "even":
+        what = f"the mode {mode!r}" if settings.get("reflect_type", "even") == "even" else "reflect_type 'odd'"
+        raise UnsupportedError(f"pad: {what} is not taken; mode needs to be 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'")
+    return _PADDED(array, pad_width, mode, **settings)
+
+
+# Where the places depend on the values
+
+
+@implements(np.sort)
+def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: bool | None = None) -> Tensor:
+    """The elements in ascending order along an axis, or all of them for None; ties in NumPy's order.
+
+    >>> sort(Tensor([3.0, 1.0, 2.0]))
+    Tensor([1., 2., 3.])
+    """
+    a = as_tensor(a)
+    if axis is None:
+        a, axis = ravel(a), 0
+    return take_along_axis(a, np.argsort(a.data, axis, kind, order, stable=stable), axis)
+
+
+@implements(np.partition)
+def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None) -> Tensor:
+    """The elements along an axis with the kth at its place in the sorted order, smaller ones before it and larger ones behind.
+
+    >>> partition(Tensor([3.0, 1.0, 2.0]), 1)[1]
+    Tensor(2.)
+    """
+    a = as_tensor(a)
+    if axis is None:
+        a, axis = ravel(a), 0
+    return take_along_axis(a, np.argpartition(a.data, _detached(kth), axis, kind, order), axis)
+
+
+@implements(np.unique)
+def unique(
+    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: int | None = None,
+    *, equal_nan: bool = True, sorted: bool = True,
+) -> Any:
+    """The different values in ascending order; each is the first of its kind, which gets the gradient. As in NumPy otherwise.
+
+    >>> unique(Tensor([3.0, 1.0, 3.0]))
+    Tensor([1., 3.])
+    """
+    ar = as_tensor(ar)
+    settings: dict[str, Any] = {"return_inverse": return_inverse, "return_counts": return_counts, "axis": axis, "equal_nan": equal_nan}
+    _, index, *rest = np.unique(ar.data, return_index=True, **settings)
+    values = take(ar, index, axis)
+    more = ([index] if return_index else []) + rest
+    return (values, *map(wrap, more)) if more else values
+
+
+# Views
+
+
+@implements(np.moveaxis)
+def moveaxis(a: Any, source: Any, destination: Any) -> Tensor:
+    """Some axes at other places; the others keep their order.
+
+    >>> moveaxis(Tensor([[[1.0, 2.0]]]), 2, 0).shape
+    (2, 1, 1)
+    """
+    a = as_tensor(a)
+    return transpose(a, _order(np.moveaxis, a, source, destination))
+
+
+@implements(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Tensor:
+    """An axis moved back until it comes before start.
+
+    >>> rollaxis(Tensor([[[1.0, 2.0]]]), 2).shape
+    (2, 1, 1)
+    """
+    a = as_tensor(a)
+    return transpose(a, _order(np.rollaxis, a, axis, start))
+
+
+def _order(function: Callable, a: Tensor, *arguments: Any) -> list[int]:
+    """In which order a function of NumPy puts the axes: it is asked with an array whose sizes are the numbers of the axes."""
+    return list(function(np.broadcast_to(0, tuple(range(a.ndim))), *arguments).shape)
+
+
+@implements(np.matrix_transpose, np.linalg.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Tensor:
+    """The last two axes exchanged.
+
+    >>> matrix_transpose(Tensor([[1.0, 2.0]])).shape
+    (2, 1)
+    """
+    x = as_tensor(x)
+    if x.ndim < 2:
+        raise ValueError(f"matrix_transpose: x has shape {x.shape}; it needs at least two axes")
+    return x.swapaxes(-1, -2)
+
+
+@implements(np.flip)
+def flip(m: Any, axis: Any = None) -> Tensor:
+    """The elements in reverse order along the given axes, or along all.
+
+    >>> flip(Tensor([1.0, 2.0]))
+    Tensor([2., 1.])
+    """
+    m = as_tensor(m)
+    axes = range(m.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, m.ndim)
+    return getitem(m, tuple([slice(None, None, -1) if i in axes else slice(None) for i in range(m.ndim)]))
+
+
+@implements(np.fliplr)
+def fliplr(m: Any) -> Tensor:
+    """The elements in reverse order along axis 1.
+
+    >>> fliplr(Tensor([[1.0, 2.0]]))
+    Tensor([[2., 1.]])
+    """
+    return flip(m, 1)
+
+
+@implements(np.flipud)
+def flipud(m: Any) -> Tensor:
+    """The elements in reverse order along axis 0.
+
+    >>> flipud(Tensor([1.0, 2.0]))
+    Tensor([2., 1.])
+    """
+    return flip(m, 0)
+
+
+@implements(np.rot90)
+def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
+    """Turned by k times 90 degrees in the plane of two axes, from the first towards the second.
+
+    >>> rot90(Tensor([[1.0, 2.0]]))
+    Tensor([[2.],
+            [1.]])
+    """
+    m = as_tensor(m)
+    first, second = np.lib.array_utils.normalize_axis_tuple(axes, m.ndim, "axes")
+    if k % 4 == 1:
+        return flip(m, second).swapaxes(first, second)
+    if k % 4 == 3:
+        return flip(m.swapaxes(first, second), second)
+    return flip(m, (first, second) if k % 4 == 2 else ())
+
+
+def _split_by(function: Callable, axis: int | None) -> Callable[..., list[Tensor]]:
+    """The door of a function that splits: the parts are slices along an axis, the same as NumPy's."""
+
+    @implements(function)
+    @wraps(function)
+    def ours(ary: Any, indices_or_sections: Any, *along: Any, **named: Any) -> list[Tensor]:
+        ary = as_tensor(ary)
+        if ary.ndim < {None: 1, 0: 1, 1: 1, 2: 3}[axis] or (axis == 0 and ary.ndim < 2):
+            function(ary.data, indices_or_sections)                     # it says what is wrong
+        where = (along or (named.get("axis", 0),))[0] if axis is None else axis if ary.ndim > 1 else 0
+        where = np.lib.array_utils.normalize_axis_index(where, ary.ndim)
+        splits = np.array_split if function is np.array_split else np.split
+        parts = splits(np.arange(ary.shape[where]), _detached(indices_or_sections))
+        ends = np.cumsum([0] + [len(part) for part in parts]).tolist()
+        starts = [int(part[0]) if len(part) else end for part, end in zip(parts, ends)]
+        slices = [slice(start, start + len(part)) for start, part in zip(starts, parts)]
+        return [getitem(ary, (slice(None),) * where + (part,)) for part in slices]
+
+    return ours
+
+
+split = _split_by(np.split, None)
+array_split = _split_by(np.array_split, None)
+hsplit = _split_by(np.hsplit, 1)
+vsplit = _split_by(np.vsplit, 0)
+dsplit = _split_by(np.dsplit, 2)
+
+
+@implements(np.unstack)
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tensor, ...]:
+    """The parts along an axis, without that axis.
+
+    >>> unstack(Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    (Tensor([1., 2.]), Tensor([3., 4.]))
+    """
+    return tuple(moveaxis(x, axis, 0))
+
+
+def _at_least(function: Callable) -> Callable[..., Any]:
+    """The door of atleast_1d and its kin: reshapes, of one tensor or of several."""
+
+    @implements(function)
+    @wraps(function)
+    def ours(*arys: Any) -> Any:
+        found = tuple([reshape(tensor, function(np.broadcast_to(0, tensor.shape)).shape) for tensor in map(as_tensor, arys)])
+        return found[0] if len(found) == 1 else found
+
+    return ours
+
+
+atleast_1d = _at_least(np.atleast_1d)
+atleast_2d = _at_least(np.atleast_2d)
+atleast_3d = _at_least(np.atleast_3d)
+
+
+@implements(np.trace)
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None) -> Tensor:
+    """The sum along a diagonal, by default of the first two axes.
+
+    >>> trace(Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor(5.)
+    """
+    refuse_out("trace", out)
+    return diagonal(a, offset, axis1, axis2).sum(axis=-1, dtype=dtype)
+
+
+@implements(np.linalg.trace)
+def matrix_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
+    """The sum along a diagonal of the last two axes.
+
+    >>> matrix_trace(Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor(5.)
+    """
+    return trace(x, offset, -2, -1, dtype)
