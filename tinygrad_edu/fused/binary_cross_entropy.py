@@ -66,7 +66,7 @@ def _times(factor, values):
 def _losses(out, x, target, yes, rest, positive):
     """Write (1 - target) * softplus(x) + yes * softplus(-x) into out."""
     log1p_exp_of_minus_abs(rest, x)             # softplus(x) = max(x, 0) + rest, and rest is the same for x and -x
-    np.maximum(x, 0, out=positive)
+    np.clip(x, 0, np.inf, out=positive)         # a maximum with a number takes three times as long
     np.subtract(positive, x, out=out)           # max(-x, 0)
     out += rest
     out *= yes

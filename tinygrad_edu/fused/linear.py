@@ -11,7 +11,7 @@ import numpy as np
 from ..engine.op import Fused
 from ..ops.elementwise import relu, tanh
 from ..ops.linalg import product
-from .blocks import clear, filled, flat_blocks
+from .blocks import clear, flat_blocks
 from .sigmoid import Sigmoid, logistic
 
 
@@ -67,12 +67,11 @@ class LinearActivation(Fused):
 
     def forward(self, x, weight, bias):
         out = _LINEAR.forward(x, weight, bias)
-        for (piece,) in flat_blocks(out):
-            ACTIVATIONS[self.activation].write(piece, piece)
+        ACTIVATIONS[self.activation].apply(out)
         return out
 
     def backward(self, g, x, weight, out, needs):
-        h = filled(ACTIVATIONS[self.activation].write_gradient, g, out)
+        h = ACTIVATIONS[self.activation].gradient(g, out)
         return (
             _LINEAR.grad_x(h, weight) if needs[0] else None,
             _LINEAR.grad_weight(h, x) if needs[1] else None,
@@ -89,37 +88,45 @@ _LINEAR = Linear()
 class Activation(NamedTuple):
     """A function of which the gradient follows from the value.
 
-    write           write(out, x) writes it into out, which may be x.
-    write_gradient  write_gradient(h, g, out) writes dL/dx into h.
-    composed        the function of Tensors.
+    apply     apply(x) puts the values in place of x.
+    gradient  gradient(g, out), in a new array.
+    composed  the function of Tensors.
     """
 
-    write: Callable[[Any, Any], Any]
-    write_gradient: Callable[[Any, Any, Any], Any]
+    apply: Callable[[Any], Any]
+    gradient: Callable[[Any, Any], Any]
     composed: Callable[[Any], Any]
 
 
-def _relu_gradient(h, g, out):
-    np.copyto(h, g)
+def _relu_gradient(g, out):
+    h = g.copy()
     clear(h, out > 0)
+    return h
 
 
-def _tanh_gradient(h, g, out):
-    np.multiply(out, out, out=h)
+def _tanh_gradient(g, out):
+    h = out * out
     np.subtract(1, h, out=h)
     h *= g
+    return h
 
 
-def _sigmoid_gradient(h, g, out):
-    np.subtract(1, out, out=h)
+def _apply_sigmoid(x):
+    for (piece,) in flat_blocks(x):
+        logistic(piece, piece)
+
+
+def _sigmoid_gradient(g, out):
+    h = 1 - out
     h *= out
     h *= g
+    return h
 
 
 ACTIVATIONS = {
-    "relu": Activation(lambda out, x: np.maximum(x, 0, out=out), _relu_gradient, relu),
-    "tanh": Activation(lambda out, x: np.tanh(x, out=out), _tanh_gradient, tanh),
-    "sigmoid": Activation(logistic, _sigmoid_gradient, Sigmoid().composed),
+    "relu": Activation(lambda x: np.maximum(x, 0, out=x), _relu_gradient, relu),
+    "tanh": Activation(lambda x: np.tanh(x, out=x), _tanh_gradient, tanh),
+    "sigmoid": Activation(_apply_sigmoid, _sigmoid_gradient, Sigmoid().composed),
 }
 
 
