@@ -198,6 +198,20 @@ def test_nan_and_infinities_reach_no_other_element():
         assert np.flatnonzero(np.isnan(function(tg.from_numpy(rows)).numpy()).any(axis=1)).tolist() == [5]
 
 
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.int64])
+def test_integers_become_float64(dtype):
+    x = np.array([[1, 0, 1]]).astype(dtype)
+    for function in F.sigmoid, F.silu, F.softplus, F.gelu, lambda x: F.gelu(x, "tanh"), dropped:
+        out = function(tg.from_numpy(x)).numpy()
+        assert out.dtype == np.float64
+        np.testing.assert_allclose(out, function(tg.from_numpy(x.astype(float))).numpy(), rtol=1e-15)
+    if dtype is not bool:                                       # which NumPy does not subtract
+        for function in F.softmax, F.log_softmax, lambda x: F.logsumexp(x, 1), lambda x: F.mse_loss(x, x + 1):
+            out = function(tg.from_numpy(x)).numpy()
+            assert out.dtype == np.float64
+            np.testing.assert_allclose(out, function(tg.from_numpy(x.astype(float))).numpy(), rtol=1e-15)
+
+
 # Dropout's mask
 
 

@@ -91,7 +91,7 @@ def filled(kernel: Callable[..., Any], *arrays: Any, scratch: int = 0) -> np.nda
     >>> filled(squared_distance, np.array([3, 5]), np.array([1, 1]))
     array([ 4., 16.])
     """
-    out = np.empty(arrays[0].shape, np.result_type(np.float16, *arrays))
+    out = np.empty(arrays[0].shape, np.result_type(1.0, *arrays))
     flat = out.reshape(-1)
     for block, pieces in _pieces(out.shape, out.dtype, arrays, scratch):
         kernel(flat[block], *pieces)
@@ -104,7 +104,7 @@ def total(kernel: Callable[..., Any], *arrays: Any, scratch: int = 0) -> Any:
     >>> total(np.dot, np.array([1.0, 2.0]), np.array([3.0, 4.0])).item()
     11.0
     """
-    dtype = np.result_type(np.float16, *arrays)
+    dtype = np.result_type(1.0, *arrays)
     sums = [kernel(*pieces) for _, pieces in _pieces(arrays[0].shape, dtype, arrays, scratch)]
     return np.add.reduce(np.array(sums, dtype))
 

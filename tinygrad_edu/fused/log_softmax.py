@@ -25,7 +25,7 @@ class LogSoftmax(Fused):
     axis: int = -1
 
     def forward(self, x):
-        out = np.empty(x.shape, np.result_type(x, np.float16))
+        out = np.empty(x.shape, np.result_type(x, 1.0))
         for x_rows, out_rows in row_blocks(self.axis, x, out):
             np.subtract(x_rows, np.max(x_rows, axis=-1, keepdims=True), out=out_rows)
             out_rows -= np.log(row_sums(np.exp(out_rows)))

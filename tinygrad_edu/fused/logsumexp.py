@@ -30,7 +30,7 @@ class LogSumExp(Fused):
 
     def forward(self, x):
         lines, axis = self._with_one_axis(x)
-        column, dtype = _with_size_1(lines.shape, axis), np.result_type(x, np.float16)
+        column, dtype = _with_size_1(lines.shape, axis), np.result_type(x, 1.0)
         out, largest, total = np.empty(column, dtype), np.empty(column, dtype), np.empty(column, dtype)
         for x_rows, out_rows, largest_rows, total_rows in row_blocks(axis, lines, out, largest, total):
             if is_harmless(x_rows):

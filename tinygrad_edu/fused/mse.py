@@ -16,7 +16,7 @@ class MSE(Fused):
     Shapes    x and target have one shape; out (), or that shape for reduction "none".
     Gradient  dL/dx      = 2 * g * (x - target), divided by the number of elements for reduction "mean"
               dL/dtarget = -dL/dx
-    Keeps     x and target; the difference is computed again.
+    Keeps     x and target, which exist already; the difference is computed again, so that no array is made for it.
     Source    Bishop (2006), Pattern recognition and machine learning, equation 3.12.
     """
 

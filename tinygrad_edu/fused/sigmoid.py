@@ -38,7 +38,7 @@ class Sigmoid(Fused):
 def logistic(out, x):
     """Write sigmoid(x) into out."""
     if x.min() > -largest_exponent(out.dtype):
-        np.negative(x, out=out)
+        np.multiply(x, -1, out=out)             # of bools there is no negative
         np.exp(out, out=out)
         out += 1
         np.divide(1, out, out=out)
@@ -49,7 +49,7 @@ def logistic(out, x):
 def logistic_pair(out, opposite, x):
     """Write sigmoid(x) into out and sigmoid(-x) into opposite; 1 - sigmoid(x) would lose its digits where it is small."""
     if x.min() > -largest_exponent(out.dtype):
-        np.negative(x, out=opposite)
+        np.multiply(x, -1, out=opposite)
         np.exp(opposite, out=opposite)
         np.add(opposite, 1, out=out)
         np.divide(1, out, out=out)
