@@ -268,10 +268,10 @@ def test_columns_added_to_their_places_are_the_adjoint_of_filling_them():
     filled, added = Columns(2, 3, axes, np.dtype(float)), Columns(2, 3, axes, np.dtype(float))
     x, y, back = drawn((3, 2, 5, 3, 4), (2, 6, 144), (3, 2, 5, 3, 4))
     filled.fill(x)
-    added.matrix(2)[...] = y.reshape(added.matrix(2).shape)
+    added.together(2)[...] = y.reshape(added.together(2).shape)
     images = back.copy()
     added.add_to(images)
-    assert np.sum((images - back) * x) == pytest.approx(np.sum(filled.matrix(2) * y.reshape(filled.matrix(2).shape)), rel=1e-12)
+    assert np.sum((images - back) * x) == pytest.approx(np.sum(filled.together(2) * y.reshape(filled.together(2).shape)), rel=1e-12)
 
 
 # What goes in

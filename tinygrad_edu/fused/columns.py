@@ -46,7 +46,7 @@ class Axis(NamedTuple):
 
 
 class Columns:
-    """What the windows on some images see: a matrix in memory of its own, to be filled from images again and again, or laid on them.
+    """What the windows on some images see: matrices in memory of their own, to be filled from images again and again, or laid on them.
 
     One axis after the other gets its taps, from the last to the first: (channels, images, h, w) becomes (channels, taps of w, images, h,
     windows) and then (channels, taps of h, taps of w, images, windows, windows). That is a copy for each tap of each axis, and not for
@@ -55,7 +55,7 @@ class Columns:
 
     >>> columns = Columns(1, 2, (Axis(3, (-1, 0, 1), 1, 3),), np.dtype(float))          # three windows with three taps each
     >>> columns.fill(np.arange(1.0, 7.0).reshape(2, 1, 3))
-    >>> columns.matrix(groups=1)
+    >>> columns.together(groups=1)
     array([[[0., 1., 2., 0., 4., 5.],
             [1., 2., 3., 4., 5., 6.],
             [2., 3., 0., 5., 6., 0.]]])
@@ -71,13 +71,17 @@ class Columns:
                 after = (slice(None),) * (len(axes) - 1 - i)
                 copies = [((slice(None), tap, ..., windows, *after), (..., places, *after)) for tap, windows, places in inside(axis)]
                 self.steps.append((np.zeros((channels, *shape), dtype), copies))
-        self.rows = channels * math.prod([len(axis.starts) for axis in axes])
-        self.width = images * math.prod([axis.windows for axis in axes])
+        self.shape = channels * math.prod([len(axis.starts) for axis in axes]), images, math.prod([axis.windows for axis in axes])
 
-    def matrix(self, groups: int) -> np.ndarray:
-        """(groups, channels of a group * taps, images * windows), in the memory itself."""
-        columns, _ = self.steps[-1]
-        return columns.reshape(groups, self.rows // groups, self.width)
+    def together(self, groups: int) -> np.ndarray:
+        """A matrix for each group, the images side by side: (groups, channels of a group * taps, images * windows), in the memory itself."""
+        rows, images, windows = self.shape
+        return self.steps[-1][0].reshape(groups, rows // groups, images * windows)
+
+    def each(self, groups: int) -> np.ndarray:
+        """A matrix for each image and group: (images, groups, channels of a group * taps, windows), in the memory itself."""
+        rows, images, windows = self.shape
+        return self.steps[-1][0].reshape(groups, rows // groups, images, windows).transpose(2, 0, 1, 3)
 
     def fill(self, images: np.ndarray) -> None:
         """See images (images, channels, ...)."""
@@ -98,17 +102,22 @@ class Columns:
                 part += columns[of]
 
 
-def pieces(images: int, channels: int, axes: tuple[Axis, ...], dtype: np.dtype) -> Iterator[tuple[slice, slice, slice, Columns]]:
-    """A batch in pieces whose columns fit into the cache: some images with all their windows, or some windows of one image.
+def pieces(
+    images: int, channels: int, axes: tuple[Axis, ...], outputs: int, dtype: np.dtype
+) -> Iterator[tuple[slice, slice, slice, Columns]]:
+    """A batch in pieces that fit into the cache: some images with all their windows, or some windows of one image.
+
+    What has to fit are the columns, and what their product is made of or becomes: outputs for each window.
 
     Gives which images, which windows along the first axis, which places of this axis they see, and memory for the columns, which the next
     piece may use again. It belongs to this batch alone, so that threads share nothing.
     """
-    windows_bytes = channels * math.prod([len(axis.starts) for axis in axes]) * math.prod([axis.windows for axis in axes[1:]]) * dtype.itemsize
+    rows = max(channels * math.prod([len(axis.starts) for axis in axes]), outputs)
+    line_bytes = rows * math.prod([axis.windows for axis in axes[1:]]) * dtype.itemsize
     memory: dict[tuple, Columns] = {}
-    for some in blocks(images, axes[0].windows * windows_bytes, COLUMN_BYTES):
+    for some in blocks(images, axes[0].windows * line_bytes, COLUMN_BYTES):
         number = some.stop - some.start
-        for windows in blocks(axes[0].windows, number * windows_bytes, COLUMN_BYTES):
+        for windows in blocks(axes[0].windows, number * line_bytes, COLUMN_BYTES):
             places, first = axes[0].part(windows)
             if (number, first) not in memory:
                 memory[number, first] = Columns(channels, number, (first, *axes[1:]), dtype)

@@ -78,11 +78,13 @@ class Convolution(Sliding):
         outputs = weight.shape[0] // self.groups
         matrices = np.ascontiguousarray(weight).reshape(self.groups, outputs, math.prod(weight.shape[1:]))      # as BLAS needs it
         out = np.empty((len(x), weight.shape[0], *self.size), np.result_type(x, weight))
-        for images, windows, places, columns in pieces(len(x), x.shape[1], self.axes(x.shape[2:], weight.shape[2:], self.size), x.dtype):
+        axes = self.axes(x.shape[2:], weight.shape[2:], self.size)
+        for images, windows, places, columns in pieces(len(x), x.shape[1], axes, out.shape[1], x.dtype):
             columns.fill(x[images, :, places])
             part = out[images, :, windows]
-            products = np.matmul(matrices, columns.matrix(self.groups)).reshape(part.swapaxes(0, 1).shape).swapaxes(0, 1)
-            np.add(products, 0 if bias is None else for_channels(bias, out), out=part)
+            np.matmul(matrices, columns.each(self.groups), out=by_group(part, self.groups))
+            if bias is not None:
+                part += for_channels(bias, out)
         return out
 
     def grad_x(self, g, weight, x_shape):
@@ -125,10 +127,10 @@ class TransposedConvolution(Sliding):
         x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)       # as BLAS needs them
         matrices = weight.reshape(self.groups, channels, outputs * math.prod(weight.shape[2:])).swapaxes(1, 2)
         out = np.zeros((len(x), self.groups * outputs, *self.size), np.result_type(x, weight))
-        for images, windows, places, columns in pieces(len(x), out.shape[1], self.axes(self.size, weight.shape[2:], x.shape[2:]), out.dtype):
-            matrix = columns.matrix(self.groups)
-            part = x[images, :, windows].swapaxes(0, 1).reshape(self.groups, channels, matrix.shape[2])
-            (np.multiply if channels == 1 else np.matmul)(matrices, part, out=matrix)       # for BLAS it is too thin then
+        axes = self.axes(self.size, weight.shape[2:], x.shape[2:])
+        for images, windows, places, columns in pieces(len(x), out.shape[1], axes, x.shape[1], out.dtype):
+            part = by_group(x[images, :, windows], self.groups)
+            (np.multiply if channels == 1 else np.matmul)(matrices, part, out=columns.each(self.groups))        # for BLAS it is too thin then
             columns.add_to(out[images, :, places])
         if bias is not None:
             out += for_channels(bias, out)
@@ -182,11 +184,16 @@ class ConvolutionWeight(Sliding):
         channels, outputs = x.shape[1] // self.groups, y.shape[1] // self.groups
         # The transpose: BLAS takes a seventh less time for it.
         out = np.zeros((self.groups, channels * math.prod(self.size), outputs), np.result_type(x, y))
-        for images, windows, places, columns in pieces(len(x), x.shape[1], self.axes(x.shape[2:], self.size, y.shape[2:]), x.dtype):
+        axes = self.axes(x.shape[2:], self.size, y.shape[2:])
+        for images, windows, places, columns in pieces(len(x), x.shape[1], axes, y.shape[1], x.dtype):
             columns.fill(x[images, :, places])
-            matrix = columns.matrix(self.groups)
-            part = y[images, :, windows].swapaxes(0, 1).reshape(self.groups, outputs, matrix.shape[2])
-            out += np.matmul(matrix, part.swapaxes(1, 2))
+            part = by_group(y[images, :, windows], self.groups)
+            if out.shape[1] <= part.shape[3]:
+                for product in np.matmul(columns.each(self.groups), part.swapaxes(2, 3)):
+                    out += product
+            else:           # with few windows there is less to copy than to sum up
+                part = part.transpose(1, 2, 0, 3).reshape(self.groups, outputs, len(part) * part.shape[3])
+                out += np.matmul(columns.together(self.groups), part.swapaxes(1, 2))
         return out.swapaxes(1, 2).reshape(y.shape[1], channels, *self.size)
 
     def grad_x(self, g, y, x_shape):
@@ -199,6 +206,12 @@ class ConvolutionWeight(Sliding):
         columns = self.columns(x, self.size, y.shape[2:])
         rows = y.reshape(y.shape[0], self.groups, y.shape[1] // self.groups, columns.shape[3])
         return (rows @ columns.swapaxes(2, 3)).sum(axis=0).reshape(y.shape[1], x.shape[1] // self.groups, *self.size)
+
+
+def by_group(part: np.ndarray, groups: int) -> np.ndarray:
+    """A part (N, C, ...) of an array in memory without gaps, as matrices (N, groups, C / groups, ...) in the same memory."""
+    samples, channels, *sizes = part.shape
+    return part.reshape(samples, groups, channels // groups, math.prod(sizes))
 
 
 def for_channels(bias: Any, out: Any) -> Any:
