@@ -117,12 +117,18 @@ def is_noticed(op, check=checks.check_first_gradient):
     return False
 
 
+ALWAYS_0 = {("CopySign", "grad_b"), ("Heaviside", "grad_a")}
+"""Rules whose gradient is 0 whatever happens: of these a wrong one gives something."""
+
+
 def scaled(op, rule, position, factor):
     """The rule with its gradient, or the one at position, multiplied by factor."""
     right = getattr(op, rule)
 
     def wrong(self, g, *kept):
         gradients = right(self, g, *kept)
+        if (op.__name__, rule) in ALWAYS_0:
+            return gradients + (factor - 1) * g
         if position is None:
             return factor * gradients
         return tuple(factor * c if i == position and c is not None else c for i, c in enumerate(gradients))

@@ -57,6 +57,7 @@ from .ops.elementwise import (
 )
 from .ops.exponential import cbrt, exp2, expm1, log2, log10, logaddexp, logaddexp2, reciprocal
 from .ops.linalg import matmul
+from .ops.pieces import copysign, divmod, fabs, float_power, fmax, fmin, fmod, frexp, heaviside, ldexp, mod, modf, nan_to_num, positive, remainder
 from .ops.random import manual_seed, rand, rand_like, randn, randn_like
 from .ops.rearranging import (
     append,
@@ -154,16 +155,17 @@ __all__ = [
     "Elementwise", "Fused", "Op", "Tensor", "abs", "add", "all", "allclose", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
     "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_equal", "array_split", "astype", "atleast_1d", "atleast_2d",
     "atleast_3d", "block", "broadcast_arrays", "broadcast_to", "cbrt", "cdist", "choose", "cli", "clip", "column_stack", "compare", "comparison",
-    "composed", "compress", "concatenate", "copy", "cos", "cosh", "data", "deg2rad", "delete", "detect_anomaly", "diag", "diagflat", "diagonal",
-    "divide", "dsplit", "dstack", "enable_grad", "equal", "errors", "examples", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "flip",
-    "fliplr", "flipud", "from_numpy", "full", "full_like", "get_default_dtype", "grad", "greater", "greater_equal", "hsplit", "hstack", "hypot",
-    "insert", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2",
-    "logaddexp", "logaddexp2", "manual_seed", "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid", "min", "minimum", "moveaxis",
-    "multiply", "negative", "nn", "no_grad", "norm", "not_equal", "ones", "ones_like", "optim", "pad", "partition", "power", "rad2deg", "rand",
-    "rand_like", "randn", "randn_like", "ravel", "reciprocal", "relu", "repeat", "reshape", "resize", "roll", "rollaxis", "rot90", "select",
-    "set_default_dtype", "set_grad_enabled", "sign", "sin", "sinc", "sinh", "sliding_window_view", "sort", "split", "sqrt", "square", "squeeze",
-    "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensor", "testing", "tile", "trace", "transpose",
-    "tril", "triu", "unique", "unstack", "var", "viz", "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "composed", "compress", "concatenate", "copy", "copysign", "cos", "cosh", "data", "deg2rad", "delete", "detect_anomaly", "diag", "diagflat",
+    "diagonal", "divide", "divmod", "dsplit", "dstack", "enable_grad", "equal", "errors", "examples", "exp", "exp2", "expand_dims", "expm1",
+    "extract", "eye", "fabs", "flip", "fliplr", "flipud", "float_power", "fmax", "fmin", "fmod", "frexp", "from_numpy", "full", "full_like",
+    "get_default_dtype", "grad", "greater", "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "insert", "is_grad_enabled", "isclose",
+    "isfinite", "isinf", "isnan", "ldexp", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2",
+    "manual_seed", "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid", "min", "minimum", "mod", "modf", "moveaxis", "multiply",
+    "nan_to_num", "negative", "nn", "no_grad", "norm", "not_equal", "ones", "ones_like", "optim", "pad", "partition", "positive", "power",
+    "rad2deg", "rand", "rand_like", "randn", "randn_like", "ravel", "reciprocal", "relu", "remainder", "repeat", "reshape", "resize", "roll",
+    "rollaxis", "rot90", "select", "set_default_dtype", "set_grad_enabled", "sign", "sin", "sinc", "sinh", "sliding_window_view", "sort", "split",
+    "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensor", "testing",
+    "tile", "trace", "transpose", "tril", "triu", "unique", "unstack", "var", "viz", "vsplit", "vstack", "where", "zeros", "zeros_like",
 ]
 
 _LATER = ("cli", "comparison", "data", "examples", "nn", "optim", "testing", "viz")

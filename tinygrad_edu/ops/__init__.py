@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..engine.tensor import Tensor, change_in_place
-from . import creation, elementwise, exponential, index, linalg, random, rearranging, reduce, refused, shape, trigonometric, without_gradient
+from . import creation, elementwise, exponential, index, linalg, pieces, random, rearranging, reduce, refused, shape, trigonometric, without_gradient
 
 
 def _swapped(function: Callable) -> Callable:
