@@ -474,11 +474,17 @@ def test_batch_norm_in_evaluation_by_channels(mean):
         x = rng.normal(mean, 1, shape)
         numbers = [rng.normal(mean, 0.1, shape[1]), rng.uniform(0.5, 2, shape[1]), rng.standard_normal(shape[1]), rng.standard_normal(shape[1])]
         x, *numbers = (array.astype(np.float32) for array in (x, *numbers))
-        out = F.batch_norm(x, *map(tg.from_numpy, numbers))
-        running_mean, running_var, weight, bias = (array.astype(np.float64).reshape(of_channel) for array in numbers)
+        numbers = [tg.from_numpy(values, requires_grad=i >= 2) for i, values in enumerate(numbers)]
+        out = F.batch_norm(x, *numbers)
+        running_mean, running_var, weight, bias = (values.data.astype(np.float64).reshape(of_channel) for values in numbers)
         expected = (x.astype(np.float64) - running_mean) / np.sqrt(running_var + 1e-5) * weight + bias
         assert out.dtype == np.float32
         np.testing.assert_allclose(out.data, expected, atol=2e-6)
+        g = rng.standard_normal(shape).astype(np.float32)
+        out.backward(g)
+        axes = (0, *range(2, len(shape)))
+        np.testing.assert_allclose(numbers[2].grad.data, (g * (expected - bias) / weight).sum(axis=axes), atol=2e-4)
+        np.testing.assert_allclose(numbers[3].grad.data, g.sum(axis=axes, dtype=float), atol=2e-4)
 
 
 @pytest.mark.parametrize("shape", [(128, 512), (4096, 1024)], ids=str)

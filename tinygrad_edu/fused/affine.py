@@ -29,7 +29,7 @@ def affine_by_channel(
     result = np.empty_like(x)
     x, out, g = by_channel(x), by_channel(result), None if g is None else by_channel(g)
     samples, channels, size = x.shape
-    step = max(1, BLOCK_BYTES // x[0].nbytes)       # samples in a block; if it is 1, a block is some channels of one sample
+    step = min(samples, max(1, BLOCK_BYTES // x[0].nbytes))       # samples in a block; if it is 1, a block is some channels of one sample
     repeated = samples >= 4 * step
     for piece in blocks(channels, size * x.itemsize, BLOCK_BYTES):
         shape = (step, piece.stop - piece.start, size)

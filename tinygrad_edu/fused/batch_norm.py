@@ -137,6 +137,9 @@ class BatchNormEvaluation(Fused):
         return g * (gamma / np.sqrt(var + self.eps))
 
     def grad_gamma(self, g, x, mean, var):
+        if type(g) is np.ndarray and g.dtype == x.dtype and _is_by_channel((0, *range(2, x.ndim)), x, mean, var):
+            _, products = sums_of_channels(x, mean.reshape(-1), np.ascontiguousarray(g))
+            return (products / np.sqrt(var.reshape(-1) + self.eps)).reshape(mean.shape)
         return g * ((x - mean) / np.sqrt(var + self.eps))
 
     def grad_beta(self, g):
