@@ -15,6 +15,7 @@ from .blocks import blocks, by_channel, scratch_for
 Sums = Sequence[np.ndarray]
 
 BLOCK_BYTES = 256 * 1024
+"""Of one array: the norms work on three at a time, in calls so short that smaller blocks cost more than they save."""
 LEAST = 32768
 """How many elements an array needs, or the plain form is faster."""
 LONGEST = 65536
