@@ -208,6 +208,7 @@ def test_verdicts():
         def grad_x(self, g):
             return 2 * g
 
+    assert " out is " in tg.compare(Shifted(1e6, False), x[0], repeats=1).verdict
     gradient = tg.compare(AlsoWrong(1e6, True), x, repeats=1)
     assert [row.ok for row in gradient.rows] == [False, False]
     assert gradient.verdict.startswith("The hand-written gradient of AlsoWrong is wrong, in dL/dx: ")
@@ -546,6 +547,11 @@ def test_a_gradient_that_is_right_at_one_point_only_fails(second, third, wrong):
         assert f"rder {wrong[0][1]} is not that of the twin, in {wrong[0]}" in report.higher_verdict
         with pytest.raises(GradientCheckError):
             report.assert_close()
+
+
+def test_derivatives_that_are_0_are_so_exactly():
+    report = tg.compare(Shifted(0.0, True), np.ones(3), repeats=1)
+    assert report.higher_verdict.startswith("Order 2 is exactly that of the twin; order 3 is exactly that of the twin, by differences")
 
 
 def test_orders_are_asked_for(inputs):

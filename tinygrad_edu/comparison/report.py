@@ -71,7 +71,7 @@ class Report:
                 sentences.append(f"at order {order} differences are too coarse on these inputs to tell, in {', '.join(untold)}")
             else:
                 to = max([row.fused.relative for row in rows if np.isfinite(row.fused.relative)], default=0)    # of 0 no part can be taken
-                sentences.append(f"order {order} is that of the twin to {to:.0e}")
+                sentences.append(f"order {order} is that of the twin to {to:.0e}" if to else f"order {order} is exactly that of the twin")
         text = "; ".join(sentences)
         return f"{text[0].upper()}{text[1:]}, by differences of the hand-written gradient, on {self.higher_inputs}."
 
@@ -95,7 +95,7 @@ class Report:
             blamed = blamed[:1]
         names = ", ".join(row.name for row in blamed)
         worst = max(blamed, key=lambda row: in_units(row.fused.absolute, row.tolerance))
-        element = f"{worst.name}{list(worst.fused.at or ())} is {worst.fused.value:.6g} and should be {worst.fused.expected:.6g}"
+        element = f"{worst.name}{list(worst.fused.at) if worst.fused.at else ''} is {worst.fused.value:.6g} and should be {worst.fused.expected:.6g}"
         if not blamed[0].composed_ok:
             return f"Neither {name} nor its twin keeps its digits on these inputs, in {names}: {element}."
         if blamed[0].order == 0:
