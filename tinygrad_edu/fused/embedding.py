@@ -49,6 +49,7 @@ def add_rows(out: np.ndarray, indices: np.ndarray, rows: np.ndarray) -> None:
     Rows for different places are added at once, again and again, as long as these are many of those that are left. np.add.at,
     which takes any, is three times slower; and slower still unless it is given flat arrays.
     """
+    indices = indices.astype(np.intp, copy=False)
     writer = np.empty(len(out), np.intp)
     left = np.arange(len(indices))
     while left.size:

@@ -52,7 +52,8 @@ def embedding(
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise ValueError(f"embedding: padding_idx={padding_idx} and {described('weight', weight)}; there is no such row")
     _check_range("embedding", input, rows, f"{described('weight', weight)}, so a number is from 0 to {rows - 1}")
-    return Embedding(-1 if padding_idx is None else padding_idx % rows)(input.detach(), weight)
+    indices = input.detach().astype(np.intp, copy=False)        # so that products with the size of a row fit
+    return Embedding(-1 if padding_idx is None else padding_idx % rows)(indices, weight)
 
 
 def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
