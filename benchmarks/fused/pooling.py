@@ -31,6 +31,6 @@ IMAGES = (64, 32, 28, 28), (16, 64, 56, 56), (8, 16, 112, 112)
 
 ROWS = (
     *(Row("max_pool2d", shape, normal, lambda F, x: F.max_pool2d(x, 2), max_pool, {"both": 0.4}) for shape in IMAGES),
-    *(Row("max_pool2d (3, 2, 1)", shape, normal, lambda F, x: F.max_pool2d(x, 3, 2, 1), max_pool_of_3) for shape in IMAGES),
+    *(Row("max_pool2d (3x3)", shape, normal, lambda F, x: F.max_pool2d(x, 3, 2, 1), max_pool_of_3) for shape in IMAGES),
     *(Row("avg_pool2d", shape, normal, lambda F, x: F.avg_pool2d(x, 2), average_pool) for shape in IMAGES),
 )

@@ -107,7 +107,7 @@ class MaxPool(Pooling):
     def largest(self, x, taps, dtype):
         """The maximum of each window of a piece of x, and its place in the window, counted in reading order."""
         where, places = None, 1
-        has_nan = np.isnan(np.max(x, initial=-np.inf))
+        has_nan = np.isnan(np.max(x))
         for i in reversed(range(len(self.kernel_size))):
             axis = x.ndim - len(self.kernel_size) + i
             shape = (*x.shape[:axis], self.count(i, x.shape[axis]), *x.shape[axis + 1 :])
@@ -138,9 +138,10 @@ class MaxPool(Pooling):
         overlap = any(d * (k - 1) >= s for k, s, d in zip(self.kernel_size, self.stride, self.dilation))
         for piece in blocks(len(g), result[:1].nbytes, BLOCK_BYTES):
             part = result[piece].reshape(-1)
-            index = steps.take(place[piece])
-            index += corner
-            index += np.arange(0, part.size, result[0].size).reshape(-1, *(1,) * axes)
+            if not piece.start:
+                corners = corner + np.arange(0, part.size, result[0].size).reshape(-1, *(1,) * axes)
+            index = steps.take(place[piece], mode="clip")           # which does not check each
+            index += corners[: len(index)]
             if overlap:
                 np.add.at(part, index.reshape(-1), g[piece].reshape(-1))
             else:
