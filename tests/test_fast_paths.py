@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from mpmath import mp
 
 import tinygrad_edu as tg
 import tinygrad_edu.nn.functional as F
@@ -168,6 +169,15 @@ def test_what_is_nearly_0_keeps_its_digits_in_large_arrays(dtype):
     logits = tg.from_numpy(-x, requires_grad=True)
     F.binary_cross_entropy_with_logits(logits, tg.from_numpy(ones), reduction="sum").backward()
     np.testing.assert_allclose(logits.grad.numpy(), -powers / (1 + powers), rtol=5 * float(eps))
+
+
+@in_both_dtypes
+def test_gelu_far_below_0_keeps_its_digits(dtype):
+    x = np.linspace(-12, -1, 200).astype(dtype)
+    out = F.gelu(tg.from_numpy(x)).numpy()
+    with mp.workdps(40):
+        truth = [float(mp.mpf(float(z)) * mp.erfc(-mp.mpf(float(z)) / mp.sqrt(2)) / 2) for z in x]
+    np.testing.assert_allclose(out, truth, rtol=150 * np.finfo(dtype).eps)     # that much: the exponent is x**2 / 2, up to 72, and rounded
 
 
 def test_sigmoid_is_right_where_exp_of_its_opposite_overflows():

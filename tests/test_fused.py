@@ -397,3 +397,50 @@ def test_what_a_function_cannot_do_is_said(call, error, words):
         call(tg.zeros((2, 3), name="logits"))
     for word in words:
         assert word in str(failure.value)
+
+
+# Functions that are written with the nodes above
+
+
+SIMPLE = [
+    (lambda F, x, y: F.logsigmoid(x), lambda nn: nn.LogSigmoid()),
+    (lambda F, x, y: F.leaky_relu(x), lambda nn: nn.LeakyReLU()),
+    (lambda F, x, y: F.leaky_relu(x, 0.2), lambda nn: nn.LeakyReLU(0.2)),
+    *(
+        (lambda F, x, y, r=reduction: F.l1_loss(x, y, reduction=r), lambda nn, r=reduction: nn.L1Loss(reduction=r))
+        for reduction in ("mean", "sum", "none")
+    ),
+    (lambda F, x, y: F.smooth_l1_loss(x, y), lambda nn: nn.SmoothL1Loss()),
+    (lambda F, x, y: F.smooth_l1_loss(x, y, reduction="none", beta=0.5), lambda nn: nn.SmoothL1Loss(reduction="none", beta=0.5)),
+    (lambda F, x, y: F.huber_loss(x, y), lambda nn: nn.HuberLoss()),
+    (lambda F, x, y: F.huber_loss(x, y, reduction="sum", delta=0.5), lambda nn: nn.HuberLoss(reduction="sum", delta=0.5)),
+]
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(("function", "layer"), SIMPLE)
+def test_simple_functions_and_their_layers_are_pytorchs(function, layer):
+    import torch
+
+    x, y = np.array([-800.0, -1.5, -0.5, 0.0, 0.25, 0.5, 1.0, 2.0]), np.array([0.0, 0, 0, 0, 0, 1, 1, -1])
+    ours, theirs = tg.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    out, expected = function(F, ours, y), function(torch.nn.functional, theirs, torch.tensor(y))
+    np.testing.assert_allclose(out.numpy(), expected.detach().numpy(), rtol=1e-13)
+    g = np.cos(np.arange(out.size)).reshape(out.shape)
+    out.backward(g)
+    expected.backward(torch.tensor(g))
+    np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-13)
+    module = layer(nn)
+    arguments = (x, y) if "Loss" in type(module).__name__ else (x,)
+    np.testing.assert_array_equal(module(*arguments).numpy(), out.numpy())
+    assert repr(module) == repr(layer(torch.nn)) or "Loss" in type(module).__name__
+    assert module.formula()[0].split(" = ")[0] in ("out", "losses")
+
+
+@pytest.mark.parametrize("function", [F.huber_loss, F.smooth_l1_loss, F.l1_loss])
+def test_what_a_simple_loss_cannot_do_is_said(function):
+    with pytest.raises(ShapeError, match=rf"{function.__name__}: input has shape \(2,\) and target has shape \(3,\)"):
+        function(tg.ones(2), tg.ones(3))
+    if function is not F.l1_loss:
+        with pytest.raises(ValueError, match=rf"{function.__name__}: (beta|delta)=0; it needs to be above 0"):
+            function(tg.ones(2), tg.ones(2), "mean", 0)

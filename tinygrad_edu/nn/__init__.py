@@ -1,12 +1,12 @@
 """Networks, under PyTorch's names: modules, layers, losses, their functions and their initialization."""
 
 from . import functional, init
-from .layers.activation import GELU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .layers.activation import GELU, LeakyReLU, LogSigmoid, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .layers.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from .layers.container import Flatten, Identity, Sequential
 from .layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .layers.dense import Linear
-from .layers.loss import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
+from .layers.loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 from .layers.normalization import (
     BatchNorm1d,
     BatchNorm2d,
@@ -65,14 +65,18 @@ __all__ = [
     "GRU",
     "GRUCell",
     "GroupNorm",
+    "HuberLoss",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
+    "L1Loss",
     "LSTM",
     "LSTMCell",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
+    "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
     "MaxPool1d",
@@ -88,6 +92,7 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmoothL1Loss",
     "Softmax",
     "Softplus",
     "Tanh",

@@ -18,6 +18,7 @@ from ...ops.reduce import as_tensor
 
 _SIGMOID = Sigmoid()
 _SILU = SiLU()
+_SOFTPLUS = Softplus(threshold=np.inf)
 _GELU = {"none": GELU(), "tanh": TanhGELU()}
 
 
@@ -61,6 +62,25 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     Tensor([  0., 800.])
     """
     return Softplus(beta, threshold)(input)
+
+
+def logsigmoid(input: Any) -> Tensor:
+    """log(sigmoid(input)), element by element, without overflow and with all its digits.
+
+    >>> logsigmoid(Tensor([-800.0]))
+    Tensor([-800.])
+    """
+    return -_SOFTPLUS(-as_tensor(input))
+
+
+def leaky_relu(input: Any, negative_slope: float = 0.01) -> Tensor:
+    """input where it is above 0, else negative_slope * input; the slope at 0 is that below it, as in PyTorch.
+
+    >>> leaky_relu(Tensor([-2.0, 3.0]), 0.5)
+    Tensor([-1.,  3.])
+    """
+    input = as_tensor(input)
+    return np.where(input > 0, input, negative_slope * input)
 
 
 def log_softmax(input: Any, dim: int = -1) -> Tensor:

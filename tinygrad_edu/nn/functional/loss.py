@@ -140,3 +140,58 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
     if input.shape != target.shape:
         raise ShapeError(f"mse_loss: {described('input', input)} and {described('target', target)}; the shapes need to be equal")
     return MSE(reduction)(input, target)
+
+
+def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
+    """Mean ("mean"), sum ("sum") or each ("none") of the distances |input - target|; where they are 0 the gradient is 0.
+
+    Raises ShapeError if the shapes differ.
+
+    >>> l1_loss(Tensor([1.0, 2.0]), Tensor([1.0, 4.0]))
+    Tensor(1.)
+    """
+    return _reduced(abs(_difference("l1_loss", input, target, reduction)), reduction)
+
+
+def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    """Of d = |input - target| it is d**2 / (2 beta) where d < beta, else d - beta / 2: huber_loss over beta.
+
+    Raises ShapeError if the shapes differ, ValueError if beta is not above 0.
+
+    >>> smooth_l1_loss(Tensor([1.0, 2.0]), Tensor([1.0, 4.0]))
+    Tensor(0.75)
+    """
+    if not beta > 0:
+        raise ValueError(f"smooth_l1_loss: beta={beta}; it needs to be above 0; for 0 there is l1_loss")
+    return _reduced(_huber(_difference("smooth_l1_loss", input, target, reduction), beta) / beta, reduction)
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """Of d = |input - target| it is d**2 / 2 where d < delta, else delta * (d - delta / 2): squares that do not run away with outliers.
+
+    Raises ShapeError if the shapes differ, ValueError if delta is not above 0.
+
+    >>> huber_loss(Tensor([1.0, 2.0]), Tensor([1.0, 4.0]))
+    Tensor(0.75)
+    """
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta={delta}; it needs to be above 0")
+    return _reduced(_huber(_difference("huber_loss", input, target, reduction), delta), reduction)
+
+
+def _huber(difference: Tensor, delta: float) -> Tensor:
+    near = np.clip(difference, -delta, delta)
+    return near * (difference - near / 2)       # type: ignore[return-value]
+
+
+def _difference(function: str, input: Any, target: Any, reduction: str) -> Tensor:
+    input, target = as_tensor(input), as_tensor(target)
+    check_wide(function, input)
+    check_reduction(function, reduction)
+    if input.shape != target.shape:
+        raise ShapeError(f"{function}: {described('input', input)} and {described('target', target)}; the shapes need to be equal")
+    return input - target
+
+
+def _reduced(losses: Tensor, reduction: str) -> Tensor:
+    return losses if reduction == "none" else losses.mean() if reduction == "mean" else losses.sum()

@@ -127,3 +127,30 @@ class LogSoftmax(Module):
 
     def formula(self) -> list[str]:
         return [f"out = x - log(sum(exp(x)))    over axis {self.dim}"]
+
+
+class LogSigmoid(Module):
+    """out = log(1 / (1 + exp(-x))), element by element."""
+
+    def forward(self, input: Any) -> Tensor:
+        return F.logsigmoid(input)
+
+    def formula(self) -> list[str]:
+        return ["out = log(1 / (1 + exp(-x)))"]
+
+
+class LeakyReLU(Module):
+    """out = x where x > 0, else negative_slope * x."""
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        super().__init__()
+        self.negative_slope = negative_slope
+
+    def forward(self, input: Any) -> Tensor:
+        return F.leaky_relu(input, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        return f"negative_slope={self.negative_slope}"
+
+    def formula(self) -> list[str]:
+        return [f"out = x where x > 0, else {self.negative_slope:g} * x"]

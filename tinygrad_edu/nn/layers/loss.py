@@ -97,3 +97,71 @@ class MSELoss(Module):
 
     def formula(self) -> list[str]:
         return ["out = (x - target)**2" if self.reduction == "none" else f"out = {self.reduction}((x - target)**2)"]
+
+
+class L1Loss(Module):
+    """Mean of the distances.
+
+    loss = mean(|x - target|)
+    """
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, input: Any, target: Any) -> Tensor:
+        return F.l1_loss(input, target, self.reduction)
+
+    def extra_repr(self) -> str:
+        return f"reduction={self.reduction!r}"
+
+    def formula(self) -> list[str]:
+        return ["out = |x - target|" if self.reduction == "none" else f"out = {self.reduction}(|x - target|)"]
+
+
+class SmoothL1Loss(Module):
+    """Mean of distances that are squares near 0; see functional.smooth_l1_loss.
+
+    loss = mean of d**2 / (2 beta) where d < beta, else d - beta / 2, with d = |x - target|
+    """
+
+    def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__()
+        self.reduction = reduction
+        self.beta = beta
+
+    def forward(self, input: Any, target: Any) -> Tensor:
+        return F.smooth_l1_loss(input, target, self.reduction, self.beta)
+
+    def extra_repr(self) -> str:
+        return f"reduction={self.reduction!r}, beta={self.beta}"
+
+    def formula(self) -> list[str]:
+        return [
+            f"losses = d**2 / {2 * self.beta:g} where d < {self.beta:g}, else d - {self.beta / 2:g}    d = |x - target|",
+            "out = losses" if self.reduction == "none" else f"out = {self.reduction}(losses)",
+        ]
+
+
+class HuberLoss(Module):
+    """Mean of squares that do not run away with outliers; see functional.huber_loss.
+
+    loss = mean of d**2 / 2 where d < delta, else delta * (d - delta / 2), with d = |x - target|
+    """
+
+    def __init__(self, *, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__()
+        self.reduction = reduction
+        self.delta = delta
+
+    def forward(self, input: Any, target: Any) -> Tensor:
+        return F.huber_loss(input, target, self.reduction, self.delta)
+
+    def extra_repr(self) -> str:
+        return f"reduction={self.reduction!r}, delta={self.delta}"
+
+    def formula(self) -> list[str]:
+        return [
+            f"losses = d**2 / 2 where d < {self.delta:g}, else {self.delta:g} * (d - {self.delta / 2:g})    d = |x - target|",
+            "out = losses" if self.reduction == "none" else f"out = {self.reduction}(losses)",
+        ]
