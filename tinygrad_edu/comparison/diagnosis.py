@@ -14,7 +14,18 @@ import numpy as np
 
 from ..engine.op import Fused
 from .pieces import Pieces, size
-from .suspects import QUICK, SUSPECTS, Part, Suspect, array_factors, changed_functions, factors_inside, paths, two_parts
+from .suspects import (
+    FROM_OUTSIDE,
+    QUICK,
+    SUSPECTS,
+    Part,
+    Suspect,
+    array_factors,
+    changed_functions,
+    factors_inside,
+    paths,
+    two_parts,
+)
 
 UNEXPLAINED = "unexplained: no usual mistake gives this gradient"
 
@@ -23,6 +34,9 @@ THRESHOLD = 1e-9
 
 MOST_ELEMENTS = 32_768
 """With more elements than these in the inputs only the quick suspects are tried, and each by itself."""
+
+MOST_NODES = 48
+"""With more nodes than these in the twin, as in a recurrent layer, only suspects that look at it from outside are tried."""
 
 
 def diagnose(
@@ -79,8 +93,9 @@ def _explained(pieces: Pieces, i: int, hand: np.ndarray) -> str:
     """The mistake in words: the suspect that fits and needs least, or two."""
     limit = _limit(hand, pieces.true[i])
     numbers: list[str] = []
-    is_small = sum(x.size for x in pieces.values if x is not None) <= MOST_ELEMENTS
-    for suspects in SUSPECTS if is_small else QUICK:
+    few_nodes = len(pieces.nodes) <= MOST_NODES
+    is_small = few_nodes and sum(x.size for x in pieces.values if x is not None) <= MOST_ELEMENTS
+    for suspects in SUSPECTS if is_small else QUICK if few_nodes else FROM_OUTSIDE:
         plain, named, numbered = _fits(pieces, hand, suspects(pieces, i), limit)
         if plain or named:
             return " or ".join(dict.fromkeys(plain or named))
@@ -158,9 +173,13 @@ def _fit_of_two(pieces: Pieces, rest: np.ndarray, parts: list[Part], limit: floa
 
 
 def _number_names(pieces: Pieces, weight: float, margin: float) -> str:
-    names = [words for number, words in pieces.numbers if abs(weight - number) <= margin]
-    names += [f"minus {words}" for number, words in pieces.numbers if abs(weight + number) <= margin]
-    return " or ".join(dict.fromkeys(names))
+    """What a weight is called: a plain number or a size, and only if it is none, what is made of sizes."""
+    for numbers in (pieces.numbers, pieces.numbers_of_sizes):
+        names = [words for number, words in numbers if abs(weight - number) <= margin]
+        names += [f"minus {words}" for number, words in numbers if abs(weight + number) <= margin]
+        if names:
+            return " or ".join(dict.fromkeys(names))
+    return ""
 
 
 def _are_near(a: np.ndarray, b: np.ndarray) -> bool:

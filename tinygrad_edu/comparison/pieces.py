@@ -296,14 +296,7 @@ class Pieces:
         """The factors that are usually forgotten or too many, in words."""
         found = [(2.0, "2"), (0.5, "1/2")]
         for n, where in self.sizes.items():
-            forms = {
-                f"{n}": n, f"1/{n}": 1 / n, f"sqrt({n})": math.sqrt(n), f"1/sqrt({n})": 1 / math.sqrt(n), f"{n}/{n - 1}": n / (n - 1),
-                f"{n - 1}/{n}": (n - 1) / n, f"{n - 1}": n - 1, f"1/{n - 1}": 1 / (n - 1), f"{n}/2": n / 2, f"2/{n}": 2 / n,
-            }
-            found += [(number, f"{form} ({n} is the size of {where})") for form, number in forms.items()]
-        for (n, of_n), (m, of_m) in itertools.permutations(self.sizes.items(), 2):
-            if n % m and m % n:
-                found.append((n / m, f"{n}/{m} ({n} is the size of {of_n}, {m} that of {of_m})"))
+            found += [(n, f"{n} ({n} is the size of {where})"), (1 / n, f"1/{n} ({n} is the size of {where})")]
         named = {**self.settings, **{name: _constant(x) for name, x in zip(self.names, self.values)}, "dL/dout": _constant(self.upstream)}
         found += [form for name, x in named.items() if x for form in ((x, name), (1 / x, f"1/{name}"))]
         for name, x in self.settings.items():
@@ -311,6 +304,21 @@ class Pieces:
                 rest = f"(1 - {name})"
                 found += [(1 - x, rest), (1 / (1 - x), f"1/{rest}"), ((1 - x) / x, f"{rest}/{name}"), (x * (1 - x), f"{name} * {rest}")]
         return [(number, words) for number, words in found if abs(number) not in (0, 1)]
+
+    @cached_property
+    def numbers_of_sizes(self) -> list[tuple[float, str]]:
+        """Factors that are made of sizes."""
+        found = []
+        for n, where in self.sizes.items():
+            forms = {
+                f"sqrt({n})": math.sqrt(n), f"1/sqrt({n})": 1 / math.sqrt(n), f"{n}/{n - 1}": n / (n - 1), f"{n - 1}/{n}": (n - 1) / n,
+                f"{n - 1}": n - 1, f"1/{n - 1}": 1 / (n - 1), f"{n}/2": n / 2, f"2/{n}": 2 / n,
+            }
+            found += [(number, f"{form} ({n} is the size of {where})") for form, number in forms.items()]
+        for (n, of_n), (m, of_m) in itertools.permutations(self.sizes.items(), 2):
+            if n % m and m % n:
+                found.append((n / m, f"{n}/{m} ({n} is the size of {of_n}, {m} that of {of_m})"))
+        return [(number, words) for number, words in found if number != 1]
 
     @cached_property
     def sizes(self) -> dict[int, str]:

@@ -205,6 +205,9 @@ SUSPECTS = [
 QUICK = SUSPECTS[:5]
 """Those that need not much more than a walk each."""
 
+FROM_OUTSIDE = [factors, changed_functions]
+"""Those that do not look at the twin's nodes."""
+
 
 def _instead(pieces: Pieces, i: int, words: str, gradient: np.ndarray) -> Iterator[Suspect]:
     """The suspect that this gradient stands in place of the true one, if it is another one."""
