@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.comparison.diagnosis import UNEXPLAINED
+from tinygrad_edu.comparison.diagnosis import UNEXPLAINED, diagnose
+from tinygrad_edu.comparison.problems import PROBLEMS
 from tinygrad_edu.fused.batch_norm import BatchNorm
 from tinygrad_edu.fused.cross_entropy import CrossEntropy
 from tinygrad_edu.fused.dropout import Dropout
@@ -533,6 +534,23 @@ def test_inputs_of_many_elements_get_a_diagnosis_too(shape):
         return {"x": p.right["x"] + p.gamma * p.inv_std * np.mean(p.g, axis=(0, *range(2, len(shape))), keepdims=True)}
 
     assert diagnosed(batch_norm, without_mean, shape=shape).mistakes == {"dL/dx": f"{MEAN} is left out"}
+
+
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+def test_of_every_fused_op_a_wrong_sign_is_named_and_noise_is_not(problem):
+    rng = np.random.default_rng(5)
+    op, *inputs = problem(problem.shape, rng)
+    inputs = [np.float64(x) if x is not None and x.dtype.kind == "f" else x for x in inputs]
+    names = [op.input_name(i) for i in range(len(inputs))]
+    wanted = [x is not None and x.dtype.kind == "f" and name not in op.constants for name, x in zip(names, inputs)]
+    leaves = [None if x is None else tg.tensor(x, requires_grad=w) for x, w in zip(inputs, wanted)]
+    out = op(*leaves)
+    upstream = np.asarray(rng.normal(size=out.shape))
+    right = [g.numpy() for g in tg.grad(out, [leaf for leaf, w in zip(leaves, wanted) if w], upstream)]
+    signs = diagnose(op, names, inputs, wanted, upstream, [-g for g in right])
+    assert signs and all("it has the wrong sign" in words or "minus" in words for words in signs.values())
+    noise = diagnose(op, names, inputs, wanted, upstream, [g + rng.normal(size=g.shape) for g in right])
+    assert noise.keys() == signs.keys() and set(noise.values()) == {UNEXPLAINED}
 
 
 def test_what_is_right_has_no_diagnosis():

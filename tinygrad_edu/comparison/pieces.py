@@ -223,7 +223,7 @@ class Pieces:
         seen: set[int] = set()
         for names, values in zip(node.op.rule_names, node.kept):
             for name, value in zip(names, values):
-                origin = node if name == "out" else node.parents[node.op.inputs.index(name)] if name in node.op.inputs else None
+                origin = node if name == "out" else dict(zip(node.op.inputs, node.parents)).get(name)
                 is_array = isinstance(value, np.ndarray) and value.size > 1 and value.dtype.kind == "f"
                 if is_array and origin is not None and id(value) not in seen:       # a constant has no origin, and no formula
                     seen.add(id(value))
