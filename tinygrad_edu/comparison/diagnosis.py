@@ -24,6 +24,7 @@ from .suspects import (
     changed_functions,
     factors_inside,
     paths,
+    sums_over_other_axes,
     two_parts,
 )
 
@@ -83,7 +84,7 @@ def _explained_shape(pieces: Pieces, i: int, hand: np.ndarray) -> str:
         found.append("the numbers are right, and only the shape is not")
     else:
         found += [
-            words for words, other in pieces.sums_over_axes(i)
+            words for words, other in sums_over_other_axes(pieces, i)
             if np.squeeze(other).shape == np.squeeze(hand).shape and _are_near(np.squeeze(hand), np.squeeze(other))
         ]
     return " or ".join(found) or UNEXPLAINED

@@ -21,12 +21,17 @@ def formula(node: Node | None, settings: tuple[str, ...] = ()) -> str:
         return formula(parents[0], settings)            # the mean of deviations is 0
     if is_square(node):
         return f"{_in_brackets(parents[0], settings)}**2"
+    if (exponent := getattr(node.op, "exponent", None)) is not None and parents[0] is not None:
+        roots = {0.5: f"sqrt({formula(parents[0], settings)})", -0.5: f"1/sqrt({formula(parents[0], settings)})"}
+        return roots.get(exponent, f"{_in_brackets(parents[0], settings)}**{exponent}")
+    if kind == "Divide" and parents[1] is None and (above := parents[0]) is not None and type(above.op).__name__ == "Sum":
+        return f"mean({formula(above.parents[0], settings)})"
     if kind in SIGNS:
         known = [_in_brackets(parent, settings) if kind != "Add" else formula(parent, settings) for parent in parents if parent is not None]
         if len(known) == 1 and kind == "Add" and "eps" in settings:
             known.append("eps")
-        if len(known) == 1 and parents[0] is None:
-            known.insert(0, {"Divide": "1", "Subtract": "0"}.get(kind, ""))
+        if len(known) == 1 and parents[0] is None and kind in ("Divide", "Subtract"):
+            return f"1/{known[0]}" if kind == "Divide" else f"-{known[0]}"
         return SIGNS[kind].join(filter(None, known))
     inner = ", ".join(formula(parent, settings) for parent in parents if parent is not None)
     return f"{NAMES.get(kind, kind.lower())}({inner})"

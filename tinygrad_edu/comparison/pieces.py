@@ -56,6 +56,7 @@ class Pieces:
         self.last = [self.out._node] if self.out._node is not None else []
         self.nodes: list[Node] = [node for node in reversed(ancestors(self.last)) if not node.is_leaf]     # the oldest first
         self.true = self.gradients()
+        self._unsummed: dict[int, tuple[np.ndarray, tuple[int, ...]] | None] = {}
 
     def gradients(self, upstream: np.ndarray | None = None, at: Node | None = None) -> list[np.ndarray]:
         """The gradient of each input that has one, from dL/dout, or from upstream at another node."""
@@ -211,10 +212,15 @@ class Pieces:
         """The arrays that a derivation has at hand, with their formulas; those whose elements are all one number are among the numbers."""
         candidates = [(name, x) for name, x in zip(self.names, self.values) if x is not None and x.dtype.kind == "f"]
         candidates += [("dL/dout", self.upstream), *(pair for node in self.nodes for pair in self._kept_by(node))]
+        for root_name, root in self.roots:              # x_hat is at hand also where the twin has no node for it
+            candidates += [
+                (f"({name}) / {root_name}", x / root) for name, x in candidates
+                if " - mean(" in name and root_name not in name and broadcasts_to(root.shape, x.shape)
+            ]
         candidates.append(("out", np.asarray(self.out._data)))
         found: list[tuple[str, np.ndarray]] = []
         for name, x in candidates:
-            if _constant(x) is None and x.size > 1 and not any(np.array_equal(x, other) for _, other in found):
+            if _constant(x) is None and x.size > 1 and not any(_are_same(x, other) for _, other in found):
                 found.append(("out" if x is self.out._data else name, x))
         return found
 
@@ -237,11 +243,11 @@ class Pieces:
         """The values in the twin that are repeated along axes: the gradient takes a sum for each."""
         uses = [
             (user, i, node) for node in self.nodes for user in self.nodes for i, parent in enumerate(user.parents)
-            if parent is node and node.shape != user.shape and len(node.shape) == len(user.shape) and broadcasts_to(node.shape, user.shape)
+            if parent is node and node.shape != user.shape and broadcasts_to(node.shape, user.shape)
         ]
         found = []
         for user, _, node in uses:
-            axes = tuple(axis for axis, (n, m) in enumerate(zip(node.shape, user.shape)) if n != m)
+            axes = repeated_axes(node.shape, user.shape)
             repeated = leaf_node(user.shape, user.dtype)
             repeated.order = node.order                 # the walk goes by it
             with self.parents((u, j, repeated if u is user else None) for u, j, _ in uses):
@@ -252,25 +258,19 @@ class Pieces:
             found.append(Repeated(formulas.called_below(node), axes, terms.numpy(), onward))
         return found
 
-    def sums_over_axes(self, i: int) -> Iterator[tuple[str, np.ndarray]]:
-        """The gradient of an input that is broadcast, not summed over what it was repeated along, but over other axes, or none."""
-        at = self.names.index(self.moved[i])
-        x, shape = self.values[at], self.out.shape
-        if x.shape == shape or not broadcasts_to(x.shape, shape):
-            return
-        try:
-            repeated = self.with_input(at, np.array(np.broadcast_to(x, shape)))
-        except ValueError:                              # the twin takes no such shape
-            return
-        if repeated.out.shape != shape:
-            return
-        before = len(shape) - x.ndim
-        right = tuple(axis for axis in range(len(shape)) if axis < before or x.shape[axis - before] != shape[axis])
-        yield f"the sum over {axes_in_words(right)} is missing", repeated.true[i]
-        for axes in subsets(range(len(shape)), len(shape)):
-            if axes != right:
-                words = f"it is summed over {axes_in_words(axes)} instead of {axes_in_words(right)}"
-                yield words, np.sum(repeated.true[i], axes)
+    def unsummed(self, i: int) -> tuple[np.ndarray, tuple[int, ...]] | None:
+        """The gradient of an input that is broadcast before it is summed over what the input was repeated along, and these axes."""
+        if i not in self._unsummed:
+            at, shape = self.names.index(self.moved[i]), self.out.shape
+            x, self._unsummed[i] = self.values[at], None
+            if x.shape != shape and broadcasts_to(x.shape, shape):
+                try:
+                    repeated = self.with_input(at, np.array(np.broadcast_to(x, shape)))
+                except Exception:                       # the twin takes no such shape
+                    return None
+                if repeated.out.shape == shape:
+                    self._unsummed[i] = repeated.true[i], repeated_axes(x.shape, shape)
+        return self._unsummed[i]
 
     @cached_property
     def diagonals(self) -> list[tuple[int, list[np.ndarray]]]:
@@ -347,6 +347,16 @@ def are_proportional(a: np.ndarray, b: np.ndarray) -> bool:
 def _constant(x: np.ndarray | None) -> float | None:
     """The one value that all elements have, if they have."""
     return float(x.flat[0]) if x is not None and x.dtype.kind == "f" and x.size and np.all(x == x.flat[0]) else None
+
+
+def _are_same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and size(a - b) <= 1e-12 * size(b)
+
+
+def repeated_axes(shape: tuple[int, ...], to: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes along which broadcasting repeats an array of shape."""
+    padded = (1,) * (len(to) - len(shape)) + shape
+    return tuple(axis for axis, (n, m) in enumerate(zip(padded, to)) if n != m)
 
 
 def axes_in_words(axes: tuple[int, ...]) -> str:

@@ -67,7 +67,7 @@ def elementwise_factors(pieces: Pieces, i: int) -> Iterator[Suspect]:
 
 def array_factors(pieces: Pieces, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
     """By what a gradient of shape is multiplied if a factor that is an array is missing, there too often, or computed in another way."""
-    roots = [name for name, _ in pieces.roots]
+    roots = [form for name, _ in pieces.roots for form in (name, f"1/{name}")]
     named = [(name, x, 1) for name, x in pieces.arrays if name not in roots] + [(f"1/{name}", 1 / x, 3) for name, x in pieces.roots if np.all(x)]
     named = [(name, x, powers) for name, x, powers in named if broadcasts_to(x.shape, shape) and x.size > 1]
     for name, x, powers in named:
@@ -132,6 +132,31 @@ def exchanged_values(pieces: Pieces, i: int) -> Iterator[Suspect]:
         yield from _instead(pieces, i, words, gradients[i])
 
 
+def sums_over_other_axes(pieces: Pieces, i: int) -> Iterator[tuple[str, np.ndarray]]:
+    """The gradient of an input that is broadcast, summed over other axes than those that it was repeated along, or over none."""
+    if (found := pieces.unsummed(i)) is not None:
+        terms, axes = found
+        yield f"the sum over {axes_in_words(axes)} is missing", terms
+        for other in subsets(range(terms.ndim), terms.ndim):
+            if other != axes:
+                yield f"it is summed over {axes_in_words(other)} instead of {axes_in_words(axes)}", np.sum(terms, other)
+
+
+def other_terms(pieces: Pieces, i: int) -> Iterator[Suspect]:
+    """In a sum an array stands where another one should, as x for x_hat, or is missing."""
+    true = pieces.true[i]
+    sums = [(f" of the path through {r.name}", r.terms, r.axes, r.onward[i]) for r in pieces.sums if r.onward[i].shape == r.terms.shape]
+    if (found := pieces.unsummed(i)) is not None:
+        sums.append((f" over {axes_in_words(found[1])}", *found, np.ones(true.shape)))
+    for where, terms, axes, onward in sums:
+        large = [(name, x) for name, x in pieces.arrays if x.shape == terms.shape]
+        right = np.sum(terms, axes, keepdims=True) * onward
+        for name, x in large:
+            for words, instead in [(f"{name} is missing", 1.0), *((f"stands {other} where {name} should", y) for other, y in large if y is not x)]:
+                wrong = np.sum(terms * _inverse(x) * instead, axes, keepdims=True) * onward
+                yield from _beside(pieces, i, f"in the sum{where} {words}", true - right.reshape(true.shape), wrong.reshape(true.shape))
+
+
 def other_axes(pieces: Pieces, i: int) -> Iterator[Suspect]:
     """A sum goes over other axes than it should, or has lost the axis that keepdims would have kept; one sum, or several."""
     true = pieces.true[i]
@@ -147,18 +172,22 @@ def other_axes(pieces: Pieces, i: int) -> Iterator[Suspect]:
             continue
         names = " and ".join(dict.fromkeys(repeated.name for repeated, _ in group))
         axes = range(first.terms.ndim)
-        for other in {axes_in_order for k in (len(first.axes), len(axes)) for axes_in_order in itertools.combinations(axes, k)} - {first.axes}:
+        for other in {other for k in (len(first.axes), len(axes)) for other in itertools.combinations(axes, k)} - {first.axes}:
             words = f"in the path through {names} the sum goes over {axes_in_words(other)}"
             ratio = _count(first.terms, first.axes) / _count(first.terms, other)
-            for scale in _scales(pieces, first):
-                moving = sum(scale * np.sum(repeated.terms / scale, other, keepdims=True) * repeated.onward[i] for repeated, _ in group)
-                yield from _beside(pieces, i, words, fixed, moving)
-                yield from _beside(pieces, i, words, fixed, ratio * moving)
+            for parts in itertools.product(*[list(_sums(pieces, repeated, i, other, keepdims=True)) for repeated, _ in group]):
+                yield from _beside(pieces, i, words, fixed, np.sum(parts, axis=0))
+                yield from _beside(pieces, i, words, fixed, ratio * np.sum(parts, axis=0))
         if broadcasts_to(np.sum(first.terms, first.axes).shape, first.terms.shape):
             words = f"in the path through {names} the sum lacks keepdims=True, and is repeated along another axis"
-            for scale in _scales(pieces, first):
-                moving = sum(scale * np.sum(repeated.terms / scale, first.axes) * repeated.onward[i] for repeated, _ in group)
-                yield from _beside(pieces, i, words, fixed, moving)
+            for parts in itertools.product(*[list(_sums(pieces, repeated, i, first.axes, keepdims=False)) for repeated, _ in group]):
+                yield from _beside(pieces, i, words, fixed, np.sum(parts, axis=0))
+
+
+def _sums(pieces: Pieces, repeated: Repeated, i: int, axes: tuple[int, ...], keepdims: bool) -> Iterator[np.ndarray]:
+    """What a sum over other axes would give, whichever factors that are the same for all terms stand inside of it or outside."""
+    for scale in _scales(pieces, repeated):
+        yield scale * np.sum(repeated.terms / scale, axes, keepdims=keepdims) * repeated.onward[i]
 
 
 def _count(terms: np.ndarray, axes: tuple[int, ...]) -> int:
@@ -184,7 +213,7 @@ def other_arrangements(pieces: Pieces, i: int) -> Iterator[Suspect]:
     for axis in range(true.ndim):
         summed = np.broadcast_to(np.sum(true, axis, keepdims=True), true.shape)
         yield from _instead(pieces, i, f"it is summed over axis {axis}", summed)
-    for words, summed in pieces.sums_over_axes(i):
+    for words, summed in sums_over_other_axes(pieces, i):
         if summed.size == true.size:
             yield from _instead(pieces, i, words, summed.reshape(true.shape))
     for axis, gradients in pieces.diagonals:
@@ -197,8 +226,8 @@ def other_arrangements(pieces: Pieces, i: int) -> Iterator[Suspect]:
 
 
 SUSPECTS = [
-    factors, paths, changed_functions, factors_inside, elementwise_factors, exchanged_values, other_arrangements, other_axes,
-    changed_paths, paths_with_a_factor, paths_with_another_factor,
+    factors, paths, changed_functions, factors_inside, elementwise_factors, other_arrangements, other_axes, changed_paths,
+    paths_with_a_factor, other_terms, paths_with_another_factor, exchanged_values,
 ]
 """The plain ones first: of several that give the same gradient, the first is named."""
 
