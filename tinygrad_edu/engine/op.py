@@ -51,7 +51,8 @@ class Op(metaclass=OpType):
         view = True             if the value shares memory with the input.
         axis: int = 0           settings, as annotated fields: numbers, strings, tuples of them. They make the name of an op.
 
-    Rules are written with operators, methods and NumPy functions, so they run on arrays, and record themselves on Tensors.
+    Rules are written with operators, methods and NumPy functions, so they run on arrays, and record themselves on Tensors. What would
+    lose its history there is refused: an array that forward computed and hid, x.numpy(), no_grad; x.detach() says that it is a constant.
 
     >>> import tinygrad_edu as tg
     >>> class Cube(tg.Op):
@@ -202,7 +203,7 @@ class Fused(Op):
         composed(self, x, gamma)        the same function of Tensors, from primitives: the twin.
 
     backward, and a rule that names what forward kept, sees arrays and is never recorded. For a gradient of a gradient the engine
-    differentiates the twin instead, at the same inputs.
+    differentiates the twin instead, at the same inputs, and refuses a twin that has not the value of forward.
 
     >>> import numpy as np, tinygrad_edu as tg
     >>> class Square(tg.Fused):
