@@ -55,12 +55,13 @@ class CrossEntropy(Fused):
         factor = g * (own + spread * _sum(weight, logits)) / total[:, 0]
         grad = np.empty(logits.shape, logits.dtype)
         for rows in blocks(len(logits), logits[:1].nbytes, 2 * BLOCK_BYTES):
-            by_class = _by_class(grad[rows])                    # of many classes a view: they are computed in grad itself
-            np.subtract(_by_class(logits[rows]), largest[rows, 0], out=by_class)
-            np.exp(by_class, out=by_class)
-            by_class *= factor[rows]
-            if by_class.base is None:
-                grad[rows] = by_class.T
+            by_class = _by_class(logits[rows])
+            out = grad[rows].T if by_class.base is not None else by_class       # of many classes grad itself, of a few the copy
+            np.subtract(by_class, largest[rows, 0], out=out)
+            np.exp(out, out=out)
+            out *= factor[rows]
+            if out is by_class:
+                grad[rows] = out.T
         grad.reshape(-1)[place] -= g * own
         if self.label_smoothing:
             grad -= np.multiply.outer(g * spread, np.ones(logits.shape[1], logits.dtype) if weight is None else weight)
