@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.op import Fused
 from ..engine.tensor import Tensor
 from ..ops.index import Scatter
-from ..ops.shape import pad, stack
+from ..ops.shape import pad_with_constants, stack
 from .columns import Axis, pieces
 
 Sizes = tuple[int, ...]
@@ -51,7 +51,7 @@ class Sliding(Fused):
         """What the windows see, from primitives: (N, groups, channels of a group * taps, windows)."""
         ends = [places[1] for places in self.seen_by(tuple([k - 1 for k in kernel]), windows)]
         behind = [max(0, end - padding - size) for end, padding, size in zip(ends, self.padding, x.shape[2:])]
-        padded = pad(x, ((0, 0), (0, 0), *zip(self.padding, behind)))
+        padded = pad_with_constants(x, ((0, 0), (0, 0), *zip(self.padding, behind)))
         seen = [padded[(..., *[slice(*places) for places in self.seen_by(taps, windows)])] for taps in np.ndindex(*kernel)]
         rows = x.shape[1] // self.groups * len(seen)
         return stack(seen, axis=2).reshape(x.shape[0], self.groups, rows, math.prod(windows))

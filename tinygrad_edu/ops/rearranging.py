@@ -23,7 +23,7 @@ from ..errors import UnsupportedError
 from .elementwise import astype, refuse_out
 from .index import getitem
 from .reduce import as_tensor
-from .shape import concatenate, pad as pad_with_constants, ravel, reshape, transpose
+from .shape import concatenate, pad_with_constants, ravel, reshape, transpose
 
 
 def moves(function: Callable, *data: str) -> Callable[..., Any]:
@@ -145,7 +145,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **settings: Any) -> 
     Tensor([2., 1., 2., 3., 2., 1.])
     """
     if mode == "constant":
-        return pad_with_constants(array, pad_width, mode, **settings)
+        return pad_with_constants(array, pad_width, **settings)
     if mode not in ("edge", "reflect", "symmetric", "wrap") or settings.get("reflect_type", "even") != "even":
         what = f"the mode {mode!r}" if settings.get("reflect_type", "even") == "even" else "reflect_type 'odd'"
         raise UnsupportedError(f"pad: {what} is not taken; mode needs to be 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'")

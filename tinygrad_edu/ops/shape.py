@@ -11,7 +11,6 @@ import numpy as np
 
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor
-from ..errors import UnsupportedError
 
 
 class Reshape(Op):
@@ -336,21 +335,17 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
     return Stack(_axis("stack", axis, ndim(arrays[0]) + 1))(*arrays)
 
 
-@implements(np.pad)
-def pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0, **settings: Any) -> Tensor:
-    """array with values around it. Of NumPy's modes only "constant" is taken.
+def pad_with_constants(array: Any, pad_width: Any, *, constant_values: Any = 0) -> Tensor:
+    """array with values around it, as np.pad puts them there.
 
     Parameters
         pad_width        how many values come before and after each axis: an int, a pair (before, after) for all axes, a pair for each, or
                          a dict {axis: int or pair} for those that are padded.
         constant_values  the values: a number, a pair for all axes, or a pair for each.
 
-    >>> pad(Tensor([1.0, 2.0]), (1, 2))
+    >>> pad_with_constants(Tensor([1.0, 2.0]), (1, 2))
     Tensor([0., 1., 2., 0., 0.])
     """
-    if mode != "constant" or settings:
-        what = f"the mode {mode!r}" if mode != "constant" else f"the argument {', '.join(settings)}"
-        raise UnsupportedError(f"pad: {what} is not taken; mode needs to be 'constant', with constant_values")
     axes = ndim(array)
     if isinstance(pad_width, dict):
         given = {_axis("pad", axis, axes): width for axis, width in pad_width.items()}
