@@ -122,6 +122,14 @@ def in_groups(x: np.ndarray, groups: int) -> np.ndarray:
     return normalized(x.reshape(x.shape[0], groups, -1), 2).reshape(x.shape)
 
 
+def cdist(F: Any, a: Any, b: Any) -> Any:
+    if F is tg.nn.functional:
+        return tg.cdist(a, b)
+    import torch
+
+    return torch.cdist(a, b)
+
+
 FUNCTIONS: dict[str, Function] = {
     "batch_norm": Function(lambda F, x: F.batch_norm(x, None, None, training=True, eps=EPS), lambda x: normalized(x, 0)),
     "layer_norm": Function(lambda F, x: F.layer_norm(x, x.shape[1:], eps=EPS), lambda x: normalized(x, 1)),
@@ -145,6 +153,7 @@ FUNCTIONS: dict[str, Function] = {
     "attention": Function(
         lambda F, q, k, v: F.scaled_dot_product_attention(q, k, v), attention, ((1, 1, 3, 2), (1, 1, 4, 2), (1, 1, 4, 2))
     ),
+    "cdist": Function(cdist, lambda a, b: sqrt(((a[:, None] - b) ** 2).sum(2)), ((4, 3), (3, 3))),
     "conv2d of squares": Function(      # it is a product: of x and weight themselves it has no third derivative
         lambda F, x, weight: F.conv2d(x * x, weight * weight), lambda x, weight: conv2d(x * x, weight * weight), ((1, 2, 4, 4), (2, 2, 3, 3))
     ),
