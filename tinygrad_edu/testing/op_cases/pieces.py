@@ -52,3 +52,4 @@ def scale_by_power_cases(rng: np.random.Generator) -> Cases:
         exponent = np.array([1, -2, 0]) if shape else np.array(3)
         yield Case(pieces.ldexp, x=between(rng, -2, 2)(shape), exponent=exponent)
     yield Case(pieces.ldexp, x=between(rng, -2, 2)((2, 1)), exponent=np.array([1, -2, 0]))
+    yield Case(pieces.ldexp, x=np.zeros((0, 3)), exponent=np.array([1, -2, 0]))
