@@ -33,6 +33,7 @@ from .ops.creation import (
     zeros,
     zeros_like,
 )
+from .ops.cumulative import cumprod, cumsum, cumulative_prod, cumulative_sum, diff, ediff1d, gradient, prod, trapezoid
 from .ops.elementwise import (
     abs_ as abs,
     add,
@@ -110,6 +111,27 @@ from .ops.rearranging import (
 )
 from .ops.reduce import max, mean, min, sum
 from .ops.shape import broadcast_to, concatenate, expand_dims, ravel, reshape, squeeze, stack, swapaxes, transpose
+from .ops.statistics import (
+    average,
+    corrcoef,
+    cov,
+    median,
+    nancumprod,
+    nancumsum,
+    nanmax,
+    nanmean,
+    nanmedian,
+    nanmin,
+    nanpercentile,
+    nanprod,
+    nanquantile,
+    nanstd,
+    nansum,
+    nanvar,
+    percentile,
+    ptp,
+    quantile,
+)
 from .ops.trigonometric import (
     arccos,
     arccosh,
@@ -154,18 +176,21 @@ __version__ = "0.1.0"
 __all__ = [
     "Elementwise", "Fused", "Op", "Tensor", "abs", "add", "all", "allclose", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
     "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_equal", "array_split", "astype", "atleast_1d", "atleast_2d",
-    "atleast_3d", "block", "broadcast_arrays", "broadcast_to", "cbrt", "cdist", "choose", "cli", "clip", "column_stack", "compare", "comparison",
-    "composed", "compress", "concatenate", "copy", "copysign", "cos", "cosh", "data", "deg2rad", "delete", "detect_anomaly", "diag", "diagflat",
-    "diagonal", "divide", "divmod", "dsplit", "dstack", "enable_grad", "equal", "errors", "examples", "exp", "exp2", "expand_dims", "expm1",
-    "extract", "eye", "fabs", "flip", "fliplr", "flipud", "float_power", "fmax", "fmin", "fmod", "frexp", "from_numpy", "full", "full_like",
-    "get_default_dtype", "grad", "greater", "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "insert", "is_grad_enabled", "isclose",
-    "isfinite", "isinf", "isnan", "ldexp", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2",
-    "manual_seed", "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid", "min", "minimum", "mod", "modf", "moveaxis", "multiply",
-    "nan_to_num", "negative", "nn", "no_grad", "norm", "not_equal", "ones", "ones_like", "optim", "pad", "partition", "positive", "power",
-    "rad2deg", "rand", "rand_like", "randn", "randn_like", "ravel", "reciprocal", "relu", "remainder", "repeat", "reshape", "resize", "roll",
-    "rollaxis", "rot90", "select", "set_default_dtype", "set_grad_enabled", "sign", "sin", "sinc", "sinh", "sliding_window_view", "sort", "split",
-    "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensor", "testing",
-    "tile", "trace", "transpose", "tril", "triu", "unique", "unstack", "var", "viz", "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "atleast_3d", "average", "block", "broadcast_arrays", "broadcast_to", "cbrt", "cdist", "choose", "cli", "clip", "column_stack", "compare",
+    "comparison", "composed", "compress", "concatenate", "copy", "copysign", "corrcoef", "cos", "cosh", "cov", "cumprod", "cumsum",
+    "cumulative_prod", "cumulative_sum", "data", "deg2rad", "delete", "detect_anomaly", "diag", "diagflat", "diagonal", "diff", "divide",
+    "divmod", "dsplit", "dstack", "ediff1d", "enable_grad", "equal", "errors", "examples", "exp", "exp2", "expand_dims", "expm1", "extract",
+    "eye", "fabs", "flip", "fliplr", "flipud", "float_power", "fmax", "fmin", "fmod", "frexp", "from_numpy", "full", "full_like",
+    "get_default_dtype", "grad", "gradient", "greater", "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "insert", "is_grad_enabled",
+    "isclose", "isfinite", "isinf", "isnan", "ldexp", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp",
+    "logaddexp2", "manual_seed", "matmul", "matrix_transpose", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "modf",
+    "moveaxis", "multiply", "nan_to_num", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
+    "nanquantile", "nanstd", "nansum", "nanvar", "negative", "nn", "no_grad", "norm", "not_equal", "ones", "ones_like", "optim", "pad",
+    "partition", "percentile", "positive", "power", "prod", "ptp", "quantile", "rad2deg", "rand", "rand_like", "randn", "randn_like", "ravel",
+    "reciprocal", "relu", "remainder", "repeat", "reshape", "resize", "roll", "rollaxis", "rot90", "select", "set_default_dtype",
+    "set_grad_enabled", "sign", "sin", "sinc", "sinh", "sliding_window_view", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensor", "testing", "tile", "trace", "transpose", "trapezoid",
+    "tril", "triu", "unique", "unstack", "var", "viz", "vsplit", "vstack", "where", "zeros", "zeros_like",
 ]
 
 _LATER = ("cli", "comparison", "data", "examples", "nn", "optim", "testing", "viz")

@@ -6,7 +6,23 @@ from collections.abc import Callable
 from typing import Any
 
 from ..engine.tensor import Tensor, change_in_place
-from . import creation, elementwise, exponential, index, linalg, pieces, random, rearranging, reduce, refused, shape, trigonometric, without_gradient
+from . import (
+    creation,
+    cumulative,
+    elementwise,
+    exponential,
+    index,
+    linalg,
+    pieces,
+    random,
+    rearranging,
+    reduce,
+    refused,
+    shape,
+    statistics,
+    trigonometric,
+    without_gradient,
+)
 
 
 def _swapped(function: Callable) -> Callable:
@@ -67,6 +83,9 @@ _METHODS = {
     "transpose": shape.transpose_method,
     "swapaxes": shape.swapaxes,
     "squeeze": shape.squeeze,
+    "cumprod": cumulative.cumprod,
+    "cumsum": cumulative.cumsum,
+    "prod": cumulative.prod,
     "compress": lambda self, condition, axis=None: rearranging.compress(condition, self, axis),
     "diagonal": rearranging.diagonal,
     "repeat": rearranging.repeat,

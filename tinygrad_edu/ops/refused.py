@@ -27,14 +27,13 @@ _REASONS = {
 NOT_YET = "its gradient is not written yet"
 
 _LATER = (
-    "argpartition astype average conj conjugate convolve copyto corrcoef correlate cov cross cumprod cumsum cumulative_prod cumulative_sum diff "
-    "dot ediff1d einsum geomspace gradient imag inner interp ix_ kron linspace logspace matvec median nancumprod nancumsum nanmax nanmean "
-    "nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar outer percentile polyval prod ptp put_along_axis quantile real "
-    "real_if_close tensordot trapezoid unique_all unique_counts unique_inverse unique_values unwrap vander vdot vecdot vecmat angle "
-    "linalg.cholesky linalg.cond linalg.cross linalg.det linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh linalg.inv linalg.lstsq "
-    "linalg.matmul linalg.matrix_norm linalg.matrix_power linalg.multi_dot linalg.outer linalg.pinv linalg.qr linalg.slogdet linalg.solve "
-    "linalg.svd linalg.svdvals linalg.tensordot linalg.tensorinv linalg.tensorsolve linalg.vecdot linalg.vector_norm fft.fft fft.fft2 fft.fftn "
-    "fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn fft.ifftshift fft.ihfft fft.irfft fft.irfft2 fft.irfftn fft.rfft fft.rfft2 fft.rfftn "
+    "argpartition astype conj conjugate convolve copyto correlate cross dot einsum geomspace imag inner interp ix_ kron linspace logspace matvec "
+    "outer polyval put_along_axis real real_if_close tensordot unique_all unique_counts unique_inverse unique_values unwrap vander vdot vecdot "
+    "vecmat angle linalg.cholesky linalg.cond linalg.cross linalg.det linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh linalg.inv "
+    "linalg.lstsq linalg.matmul linalg.matrix_norm linalg.matrix_power linalg.multi_dot linalg.outer linalg.pinv linalg.qr linalg.slogdet "
+    "linalg.solve linalg.svd linalg.svdvals linalg.tensordot linalg.tensorinv linalg.tensorsolve linalg.vecdot linalg.vector_norm fft.fft "
+    "fft.fft2 fft.fftn fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn fft.ifftshift fft.ihfft fft.irfft fft.irfft2 fft.irfftn fft.rfft "
+    "fft.rfft2 fft.rfftn "
 )
 
 
