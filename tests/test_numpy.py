@@ -214,7 +214,7 @@ def test_numpys_functions_and_ours_are_one():
     for function, ours in DISPATCH.items():
         name = function.__name__
         public = {"absolute": "abs"}.get(name, name)
-        if hasattr(tg, public) and callable(getattr(tg, public)):
+        if getattr(np, name, function) is function and callable(getattr(tg, public, None)):      # np.linalg.diagonal is another one
             assert getattr(tg, public) is ours, name
 
 
