@@ -52,3 +52,13 @@ def test_without_gradient_means_numpys_values_in_tensors_that_need_none(function
     for ours, numpys in zip(*(x if isinstance(x, tuple) else (x,) for x in (got, expected)), strict=True):
         assert isinstance(ours, tg.Tensor) and not ours.requires_grad
         np.testing.assert_array_equal(ours, numpys)
+
+
+def test_every_function_that_takes_tensors_is_ours_too():
+    for prefix, name, function in ALL:
+        if function in DISPATCH:
+            space = tg if prefix == "np" else getattr(tg, prefix.removeprefix("np."))
+            assert getattr(space, name) is DISPATCH[function], name
+    assert tg.floor_divide(tg.tensor([7.0]), 2.0).item() == 3 and "floor_divide" in dir(tg)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = tg.nothing

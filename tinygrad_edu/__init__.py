@@ -10,13 +10,16 @@ Tensor([2., 4., 6.])
 from __future__ import annotations
 
 import importlib
+from types import SimpleNamespace
 from typing import Any
+
+import numpy as np
 
 from . import errors, ops
 from .engine.anomaly import detect_anomaly
 from .engine.modes import composed, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .engine.op import Elementwise, Fused, Op
-from .engine.tensor import Tensor, get_default_dtype, grad, set_default_dtype
+from .engine.tensor import DISPATCH, Tensor, get_default_dtype, grad, set_default_dtype
 from .fused.cdist import cdist
 from .fused.norm import norm
 from .fused.variance import std, var
@@ -197,13 +200,23 @@ _LATER = ("cli", "comparison", "data", "examples", "nn", "optim", "testing", "vi
 
 
 def __getattr__(name: str) -> Any:
-    """Rooms that are loaded at first use: import tinygrad_edu costs little more than NumPy."""
+    """Rooms that are loaded at first use, since import tinygrad_edu costs little more than NumPy; and every function of NumPy that takes Tensors."""
     if name in _LATER:
         return importlib.import_module(f".{name}", __name__)
     if name == "compare":
         return importlib.import_module(".comparison", __name__).compare
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: Any = SimpleNamespace(**_functions_of(getattr(np, name))) if name in ("linalg", "fft") else _functions_of(np).get(name)
+    if found is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found             # it is looked for once
+    return found
+
+
+def _functions_of(namespace: Any) -> dict[str, Any]:
+    """The functions of NumPy's, or of a part of it, that take Tensors: by name the function of ours."""
+    found = {name: getattr(namespace, name) for name in vars(namespace) if not name.startswith("_")}
+    return {name: DISPATCH[function] for name, function in found.items() if callable(function) and function in DISPATCH}
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LATER, "compare"])
+    return sorted({*globals(), *_LATER, *_functions_of(np), "compare", "fft", "linalg"})
