@@ -14,7 +14,9 @@ ORDER = [
 ]
 """The rooms of the house. Each may import from those after it; two of one level may not import each other."""
 
-ENGINE_ORDER = [{"op"}, {"recording", "definition"}, {"tensor", "anomaly"}, {"backward"}, {"modes", "changes", "watching"}, {"node", "guard"}]
+ENGINE_ORDER = [
+    {"op"}, {"recording", "definition"}, {"tensor", "anomaly"}, {"backward"}, {"modes", "batch", "changes", "watching"}, {"node", "guard"},
+]
 
 USERS = {"cli", "examples"}
 """The rooms that use the library as anyone does: import tinygrad_edu as tg."""

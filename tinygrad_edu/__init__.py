@@ -196,7 +196,7 @@ __all__ = [
     "tril", "triu", "unique", "unstack", "var", "viz", "vsplit", "vstack", "where", "zeros", "zeros_like",
 ]
 
-_LATER = ("cli", "comparison", "data", "examples", "nn", "optim", "testing", "viz")
+_LATER = ("cli", "comparison", "data", "examples", "func", "nn", "optim", "testing", "viz")
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import DTypeError, GraphError, MutationError, ShapeError
 from . import changes, watching
+from .batch import Batch, pulled_by_rows
 from .node import Node, ancestors
 
 
@@ -22,7 +23,8 @@ def walk(
 ) -> dict[Node, Any]:
     """The gradients of sum(gradients * outputs) with respect to inputs, or to all leaves if inputs is None, by node.
 
-    Arrays go back, or Tensors that record what is done to them if record. A node that retains its gradient is among the result.
+    Arrays go back, or Batches of them if gradients are Batches, or Tensors that record what is done to them if record. A node that
+    retains its gradient is among the result.
     """
     targets = set(inputs or ())
     useful = None
@@ -66,8 +68,10 @@ def walk(
         try:
             contributions = op.pull_recorded(g, node, parents) if record else op.pull(g, parents, node.kept)
         except Exception as error:
-            error.add_note(f"in the backward pass of {describe(node)}, whose gradient has shape {node.shape}")
-            raise
+            if not isinstance(g, Batch):
+                error.add_note(f"in the backward pass of {describe(node)}, whose gradient has shape {node.shape}")
+                raise
+            contributions = pulled_by_rows(op, g, parents, node.kept)
         if watching.active:
             watching.pulled(node, g, parents, contributions)
         i = -1

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import changes
+from ..engine.batch import Batch
 from ..engine.modes import is_grad_enabled
 from ..engine.op import Op
 from ..engine.tensor import Tensor, change_in_place
@@ -137,6 +138,8 @@ class SetItem(Indexing):
 
 def scatter(g: Any, index: tuple, arrays: tuple, shape: tuple[int, ...]) -> Any:
     """Scatter in a rule: on an array at once, on a Tensor recorded."""
+    if isinstance(g, Batch) and not arrays:
+        return g.placed(shape, with_arrays(index, ()))
     op = Scatter(index, shape)
     return op(g, *arrays) if isinstance(g, Tensor) else op.forward(g, *arrays)
 

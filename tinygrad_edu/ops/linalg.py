@@ -70,7 +70,7 @@ def matmul(a: Any, b: Any) -> Tensor:
 
 def product(a: Any, b: Any) -> Any:
     """a @ b in forwards and rules."""
-    if type(a) is np.ndarray and a.ndim == 2 == b.ndim:
+    if type(a) is np.ndarray is type(b) and a.ndim == 2 == b.ndim:
         return a.dot(b)                 # the same product, with half the overhead of @
     return a @ b
 
