@@ -231,9 +231,7 @@ def test_the_frobenius_norm_is_one_node():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda x: tg.norm(x, 2), ["norm", "ord=2", "singular values", "'fro'"]),
-        (lambda x: tg.norm(x, "nuc"), ["'nuc'", "singular values"]),
-        (lambda x: tg.norm(x, 3), ["ord=3", "matrix"]),
+        (lambda x: tg.norm(x, 3), ["ord=3", "matrix", "'fro'", "'nuc'"]),
         (lambda x: tg.norm(x, "fro", 0), ["ord='fro'", "vector"]),
         (lambda x: tg.norm(x, NAN, 0), ["ord is NaN"]),
         (lambda x: tg.norm(x.reshape(3, 2, 2), 1), ["3 axes", "axis=..."]),

@@ -1,4 +1,4 @@
-"""Norms of vectors and matrices."""
+"""Norms of vectors and matrices, and condition numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 
 from ..engine.op import Fused, implements
 from ..engine.tensor import Tensor
-from ..ops.elementwise import abs_, astype
+from ..ops.decompositions import matrices, svdvals
+from ..ops.elementwise import abs_, astype, where
+from ..ops.linalg import inv, square
 from ..ops.reduce import Reduction, as_tensor, max as max_of, min as min_of, over, sum as sum_of
 
 
@@ -113,12 +115,12 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
         x         tensor or array of any shape.
         ord       None for the square root of the sum of all squares. For vectors p, the sum of |x|**p to the power 1 / p; inf, -inf
                   for the largest and the smallest |x|; 0 for how many are not 0, which has no gradient. For matrices "fro", as None;
-                  inf, -inf for the largest and smallest sum of |x| along a row; 1, -1 along a column.
+                  inf, -inf for the largest and smallest sum of |x| along a row; 1, -1 along a column; 2, -2 for the largest and smallest
+                  singular value, "nuc" for the sum of these.
         axis      int for vectors, two ints for matrices; None for all of x, which with an ord needs to have one axis or two.
         keepdims  whether each reduced axis stays, with size 1.
     Returns a tensor. The gradient of the norm of zeros is 0.
-    Raises AxisError if x has no such axis, ValueError for an ord that there is not. The matrix norms 2, -2 and "nuc" need singular
-    values, which are not there yet.
+    Raises AxisError if x has no such axis, ValueError for an ord that there is not.
 
     >>> norm(Tensor([3.0, 4.0]))
     Tensor(5.)
@@ -139,7 +141,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
     if ord is None or (ord == "fro" and len(axes) == 2):
         return over(Norm, axes, x.ndim, keepdims, 2.0)(x)
     if len(axes) == 1 and not isinstance(ord, str):
-        return vector_norm(x, axes, float(ord), keepdims)
+        return norm_along(x, axes, float(ord), keepdims)
     if len(axes) == 2 and ord in (1, -1, np.inf, -np.inf):
         rows, columns = axes
         summed, other = (rows, columns) if abs(ord) == 1 else (columns, rows)
@@ -147,12 +149,67 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
         out = (max_of if ord > 0 else min_of)(sums, other, keepdims=True)
         return out if keepdims else sum_of(out, axes)       # of one element each
     if len(axes) == 2 and ord in (2, -2, "nuc"):
-        raise ValueError(f"norm: ord={ord!r} of a matrix needs its singular values, which are not there yet; take 'fro', 1 or inf")
-    known = "None, 'fro', 1, -1, inf or -inf for a matrix" if len(axes) == 2 else "None or a number for a vector"
+        values = svdvals(x.transpose([i for i in range(x.ndim) if i not in axes] + list(axes)))
+        out = {2: max_of, -2: min_of, "nuc": sum_of}[ord](values, -1)
+        return out.reshape([1 if i in axes else n for i, n in enumerate(x.shape)]) if keepdims else out
+    known = "None, 'fro', 'nuc', 1, -1, 2, -2, inf or -inf for a matrix" if len(axes) == 2 else "None or a number for a vector"
     raise ValueError(f"norm: ord={ord!r}; it needs to be {known}")
 
 
-def vector_norm(x: Tensor, axes: tuple[int, ...], ord: float, keepdims: bool) -> Tensor:
+@implements(np.linalg.vector_norm)
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Tensor:
+    """Norm of x as a vector: of all elements, or of those along one axis or several. ord as in norm.
+
+    >>> vector_norm(Tensor([[3.0, 0.0], [0.0, 4.0]]))
+    Tensor(5.)
+    """
+    x = as_tensor(x)
+    if isinstance(ord, str):
+        raise ValueError(f"vector_norm: ord={ord!r}; it needs to be a number")
+    if x.dtype.kind != "f":
+        x = abs_(x) if x.dtype.kind == "c" else astype(x, np.float64)
+    axes = tuple(range(x.ndim)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, x.ndim, "vector_norm")
+    return norm_along(x, axes, float(ord), keepdims)
+
+
+@implements(np.linalg.matrix_norm)
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Tensor:
+    """Norm of the matrices along the last two axes of x. ord as in norm.
+
+    >>> matrix_norm(Tensor([[3.0, 0.0], [0.0, 4.0]]), ord="nuc")
+    Tensor(7.)
+    """
+    return norm(x, ord, (-2, -1), keepdims)
+
+
+@implements(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Tensor:
+    """Condition number of a matrix, or of each of those along the last two axes: norm(x, p) * norm(inv(x), p).
+
+    Parameters
+        x  (..., m, n); square unless p is None, 2 or -2.
+        p  an ord of norm for matrices; None as 2: the largest singular value divided by the smallest; -2 for its reciprocal.
+    Returns a tensor (...); inf for a singular matrix.
+    Raises LinAlgError if x is empty, or needs to be square and is not.
+
+    >>> cond(Tensor([[4.0, 0.0], [0.0, 2.0]]))
+    Tensor(2.)
+    """
+    x = matrices("cond", x)
+    if not x.shape[-1] * x.shape[-2]:
+        raise np.linalg.LinAlgError(f"cond: x has shape {x.shape}; an empty matrix has no condition number")
+    if p in (None, 2, -2):
+        values = svdvals(x)
+        above, below = (values[..., -1], values[..., 0]) if p == -2 else (values[..., 0], values[..., -1])
+        singular = below.data == 0
+        return where(singular, np.inf, above / where(singular, 1, below))
+    x = square("cond", x)
+    singular = np.linalg.slogdet(x.data).sign == 0
+    inverse = inv(where(singular[..., None, None], np.eye(x.shape[-1], dtype=x.dtype), x))
+    return where(singular, np.inf, norm(x, p, (-2, -1)) * norm(inverse, p, (-2, -1)))
+
+
+def norm_along(x: Tensor, axes: tuple[int, ...], ord: float, keepdims: bool) -> Tensor:
     """The norm of any number as ord, over axes."""
     if math.isnan(ord):
         raise ValueError("norm: ord is NaN; it needs to be a number")

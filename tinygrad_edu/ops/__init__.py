@@ -9,6 +9,7 @@ from ..engine.tensor import Tensor, change_in_place
 from . import (
     creation,
     cumulative,
+    decompositions,
     elementwise,
     exponential,
     index,
@@ -19,10 +20,8 @@ from . import (
     reduce,
     refused,
     shape,
-    spacing,
     statistics,
     trigonometric,
-    ufunc_methods,
     without_gradient,
 )
 

@@ -12,7 +12,7 @@ _REASONS = {
     "array2string array_repr array_str save savetxt savez savez_compressed can_cast common_type min_scalar_type result_type": (
         "it gives no array but text, a file or a dtype; call it with x.detach().numpy()"
     ),
-    "roots poly": "the roots of a polynomial are eigenvalues of a matrix that is not symmetric, whose gradient is not taken here",
+    "roots poly": "the roots of a polynomial may be complex; where they are real, take np.linalg.eigvals of its companion matrix",
     "trim_zeros": "its result depends on the data in more than its values; use x[mask] or x[:n]",
     "gcd lcm": "it is made of integers; call it with x.numpy()",
     "nextafter": "its neighbours in floating point are no smooth function of x; call it with x.numpy()",
@@ -27,12 +27,10 @@ _REASONS = {
 NOT_YET = "its gradient is not written yet"
 
 _LATER = (
-    "conj conjugate convolve correlate cross dot einsum imag inner interp kron matvec outer polyval real real_if_close tensordot vander vdot "
-    "vecdot vecmat angle linalg.cholesky linalg.cond linalg.cross linalg.det linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh linalg.inv "
-    "linalg.lstsq linalg.matmul linalg.matrix_norm linalg.matrix_power linalg.multi_dot linalg.outer linalg.pinv linalg.qr linalg.slogdet "
-    "linalg.solve linalg.svd linalg.svdvals linalg.tensordot linalg.tensorinv linalg.tensorsolve linalg.vecdot linalg.vector_norm fft.fft "
-    "fft.fft2 fft.fftn fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn fft.ifftshift fft.ihfft fft.irfft fft.irfft2 fft.irfftn fft.rfft "
-    "fft.rfft2 fft.rfftn "
+    "argpartition astype conj conjugate convolve copyto correlate cross dot einsum geomspace imag inner interp ix_ kron linspace logspace matvec "
+    "outer polyval put_along_axis real real_if_close tensordot unique_all unique_counts unique_inverse unique_values unwrap vander vdot vecdot "
+    "vecmat angle linalg.cross linalg.outer linalg.tensordot linalg.vecdot fft.fft fft.fft2 fft.fftn fft.fftshift fft.hfft fft.ifft fft.ifft2 "
+    "fft.ifftn fft.ifftshift fft.ihfft fft.irfft fft.irfft2 fft.irfftn fft.rfft fft.rfft2 fft.rfftn"
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...engine.tensor import Tensor
 from ...errors import ShapeError
-from ...fused.norm import vector_norm
+from ...fused.norm import norm_along
 from ...ops.elementwise import clip
 from ...ops.reduce import as_tensor, sum as sum_of
 from .checks import check_dtypes, described
@@ -59,12 +59,12 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     Tensor([5.])
     """
     x1, x2, shape = _pair("pairwise_distance", x1, x2)
-    return vector_norm(x1 - x2 + eps, (len(shape) - 1,), float(p), keepdim)
+    return norm_along(x1 - x2 + eps, (len(shape) - 1,), float(p), keepdim)
 
 
 def _length(x: Tensor, p: float, axis: int, eps: float) -> Tensor:
     """The norm along an axis, which stays, and at least eps."""
-    return clip(vector_norm(x, (axis,), float(p), True), eps)
+    return clip(norm_along(x, (axis,), float(p), True), eps)
 
 
 def _pair(function: str, x1: Any, x2: Any) -> tuple[Tensor, Tensor, tuple[int, ...]]:

@@ -1,0 +1,561 @@
+"""Decompositions of matrices, and what is made of them.
+
+A decomposition has several outputs, and an op has one. So the function decomposes once, and each output becomes a node of its own, of an
+op that is handed all that was found: its forward picks its output, and its rule says how that output depends on a. A rule that needs
+another output has it from `output`, recorded where the rule is, and nothing is decomposed again. What is not used is a node that no walk meets.
+
+Where an output is not differentiable (vectors of equal eigenvalues, say), the gradient of that matrix is NaN, and not a number that looks right.
+Rounding makes equal values differ in their last digits, so what is closer than rounding can tell counts as equal.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..engine.modes import is_grad_enabled
+from ..engine.op import Op, implements
+from ..engine.tensor import Tensor, wrap
+from ..errors import UnsupportedError
+from .linalg import matmul, product, square, transposed, values_of
+from .reduce import as_tensor
+
+
+class Cholesky(Op):
+    """Cholesky factor of symmetric matrices whose eigenvalues are positive.
+
+    out @ out.T = a, where out has zeros above its diagonal; out.T @ out = a and zeros below if upper
+
+    Shapes    a and out (..., n, n)
+    Gradient  dL/da = inv(out).T @ mirrored(out.T @ g) @ inv(out) / 2
+              a is symmetric, and so is its gradient: it is that of the factor of (a + a.T) / 2, though only one triangle of a is read.
+    Keeps     out.
+    Source    Murray (2016), Differentiation of the Cholesky decomposition, arXiv:1602.07527, equation 10.
+    """
+
+    upper: bool = False
+
+    def forward(self, a):
+        return np.linalg.cholesky(a, upper=self.upper)
+
+    def grad_a(self, g, out):
+        if not self.upper:
+            g, out = transposed(g), transposed(out)
+        inner = np.linalg.solve(out, mirrored(transposed(g @ transposed(out))))
+        return transposed(np.linalg.solve(out, transposed(inner))) / 2
+
+
+class Eigenvalues(Op):
+    """Eigenvalues of symmetric matrices, in ascending order.
+
+    a @ v = v * w, and out = w
+
+    Shapes    a and v (..., n, n), out and w (..., n)
+    Gradient  dL/da = v * g @ v.T, a symmetric matrix, though only one triangle of a is read.
+    Keeps     a, w and v.
+    Source    Giles (2008), section 3.1.
+    """
+
+    constants = ("w", "v")
+
+    def forward(self, a, w, v):
+        return w
+
+    def grad_a(self, g, a, w, v):
+        v = output(_EIGENVECTORS, a, w, v)
+        return product(v * g[..., None, :], transposed(v))
+
+
+class Eigenvectors(Op):
+    """Eigenvectors of symmetric matrices, of length 1.
+
+    a @ v = v * w, and out = v
+
+    Shapes    a, out and v (..., n, n), w (..., n)
+    Gradient  dL/da = v @ x @ v.T    x[i, j] = (e - e.T)[i, j] / (2 * (w[j] - w[i]))    e = v.T @ g
+              a symmetric matrix, though only one triangle of a is read. The diagonal of x is 0, since vectors keep their length.
+              NaN for matrices that have two equal eigenvalues: any basis of their vectors would do.
+    Keeps     a, w and v.
+    Source    Giles (2008), section 3.1.
+    """
+
+    constants = ("w", "v")
+
+    def forward(self, a, w, v):
+        return v
+
+    def grad_a(self, g, a, w, v, out):
+        inner = product(transposed(out), g)
+        inner = (inner - transposed(inner)) / (2 * gaps(output(_EIGENVALUES, a, w, v)))
+        return product(product(out, inner), transposed(out))
+
+
+class SingularValues(Op):
+    """Singular values, in descending order.
+
+    a = u * s @ vh, and out = s
+
+    Shapes    a (..., m, n), u (..., m, k), out and s (..., k), vh (..., k, n), where k is the smaller of m and n
+    Gradient  dL/da = u * g @ vh, and nothing by way of a value of 0, which is a kink as that of |x|.
+    Keeps     a, u, s and vh.
+    Source    Giles (2008), section 3.2; Townsend (2016), Differentiating the singular value decomposition.
+    """
+
+    constants = ("u", "s", "vh")
+
+    def forward(self, a, u, s, vh):
+        return s
+
+    def grad_a(self, g, a, u, s, vh):
+        left, right = output(_LEFT_VECTORS, a, u, s, vh), right_vectors(a, u, s, vh)
+        return product(left * np.where(is_zero(s), 0, g)[..., None, :], right)
+
+
+class LeftVectors(Op):
+    """Left singular vectors, of length 1. The right ones are the left ones of a.T.
+
+    a = u * s @ vh, and out = u
+
+    Shapes    a (..., m, n), out and u (..., m, k), s (..., k), vh (..., k, n), where k is the smaller of m and n
+    Gradient  dL/da = (u @ x + (g - u @ e) / s) @ vh    x[i, j] = (e - e.T)[i, j] * s[j] / (s[j]**2 - s[i]**2)    e = u.T @ g
+              The diagonal of x is 0. For m = k the term with g - u @ e, which lies outside of u, is 0 and left out.
+              NaN for matrices that have two equal singular values, and for m > k those that have one of 0.
+    Keeps     a, u, s and vh.
+    Source    Townsend (2016), Differentiating the singular value decomposition; Seeger et al. (2017), Auto-differentiating linear
+              algebra, arXiv:1710.08717.
+    """
+
+    constants = ("u", "s", "vh")
+
+    def forward(self, a, u, s, vh):
+        return u
+
+    def grad_a(self, g, a, u, s, vh, out):
+        right = right_vectors(a, u, s, vh)
+        values = output(_SINGULAR_VALUES, a, u, s, vh)
+        sums = values[..., None, :] + values[..., :, None]
+        inner = product(transposed(out), g)
+        turned = (inner - transposed(inner)) * (values[..., None, :] / np.where(sums == 0, 1, sums)) / gaps(values)
+        grad = product(out, turned)
+        if out.shape[-2] > out.shape[-1]:
+            grad = grad + (g - product(out, inner)) / np.where(is_zero(s), np.nan, values)[..., None, :]
+        return product(grad, right)
+
+
+class Orthonormal(Op):
+    """The factor with orthonormal columns of the QR decomposition.
+
+    a = out @ r    out.T @ out = identity    r has zeros below its diagonal
+
+    Shapes    a and out (..., m, n) with m >= n
+    Gradient  dL/da = (g - out @ mirrored(g.T @ out)) @ inv(r).T    r = out.T @ a
+              NaN for matrices whose columns are linearly dependent.
+    Keeps     a and out.
+    Source    Walter and Lehmann (2018), Algorithmic differentiation of linear algebra functions, arXiv:1001.1654; Seeger et al. (2017).
+    """
+
+    def forward(self, a):
+        return np.linalg.qr(a).Q
+
+    def grad_a(self, g, a, out):
+        r = upper_triangle(product(transposed(out), a))
+        diagonal = np.diagonal(values_of(r), axis1=-2, axis2=-1)
+        r = np.where(np.any(is_zero(diagonal), axis=-1)[..., None, None], np.nan, r)
+        inner = g - product(out, mirrored(product(transposed(g), out)))
+        return transposed(np.linalg.solve(r, transposed(inner)))
+
+
+class Pinv(Op):
+    """Pseudoinverse of matrices: where a is not invertible, what comes closest.
+
+    out = v / s @ u.T for a = u * s @ v.T, without the singular values up to rtol times the largest
+
+    Shapes    a (..., m, n), rtol (...), out (..., n, m)
+    Gradient  with p = out
+              dL/da = -p.T @ g @ p.T + (1 - a @ p) @ g.T @ p @ p.T + p.T @ p @ g.T @ (1 - p @ a)
+              which is right as long as the rank of a stays what it is; where it grows, the pseudoinverse jumps.
+    Keeps     a and out.
+    Source    Golub and Pereyra (1973), The differentiation of pseudo-inverses and nonlinear least squares problems whose variables
+              separate, SIAM Journal on Numerical Analysis 10.
+    """
+
+    hermitian: bool = False
+    constants = ("rtol",)
+
+    def forward(self, a, rtol):
+        return np.linalg.pinv(a, rcond=rtol, hermitian=self.hermitian)
+
+    def grad_a(self, g, a, out):
+        self.require_rank(values_of(a), values_of(out))
+        p, g = transposed(out), transposed(g)
+        grad = product(g - product(a, product(out, g)), product(out, p)) + product(product(p, out), g - product(product(g, out), a))
+        grad = grad - product(product(p, transposed(g)), p)
+        return (grad + transposed(grad)) / 2 if self.hermitian else grad
+
+    def require_rank(self, a, out):
+        """Raise if rtol took away singular values that are not 0: then the gradient needs the singular vectors."""
+        size, size_of_out, missing = (np.max(np.abs(x), axis=(-2, -1), initial=0) for x in (a, out, a - a @ out @ a))
+        if np.any(missing > 10 * max(a.shape[-2:]) * np.finfo(a.dtype).eps * size * size * size_of_out):
+            raise np.linalg.LinAlgError(
+                "pinv: rtol cut off singular values that are not 0, and the gradient is not that of a matrix without them; "
+                "write the sum over singular values that is meant, with np.linalg.svd"
+            )
+
+
+class EigenvaluesOfAny(Op):
+    """Eigenvalues of square matrices that are not symmetric, where they are real.
+
+    a @ v = v * w, and out = w
+
+    Shapes    a and v (..., n, n), out and w (..., n)
+    Gradient  dL/da = inv(v).T * g @ v.T
+              NaN for matrices whose eigenvectors are linearly dependent.
+    Keeps     a, w and v.
+    Source    Giles (2008), section 3.1.
+    """
+
+    constants = ("w", "v")
+
+    def forward(self, a, w, v):
+        return w
+
+    def grad_a(self, g, a, w, v):
+        v = output(_EIGENVECTORS_OF_ANY, a, w, v)
+        return product(transposed(independent(v)) * g[..., None, :], transposed(v))
+
+
+class EigenvectorsOfAny(Op):
+    """Eigenvectors of square matrices that are not symmetric, of length 1, where they are real.
+
+    a @ v = v * w, and out = v
+
+    Shapes    a, out and v (..., n, n), w (..., n)
+    Gradient  dL/da = inv(v).T @ x @ v.T    x[i, j] = (v.T @ (g - v * sum(v * g)))[i, j] / (w[j] - w[i])
+              The diagonal of x is 0, since vectors keep their length. The sum is over each column.
+              NaN for matrices that have two equal eigenvalues, or whose eigenvectors are linearly dependent.
+    Keeps     a, w and v.
+    Source    Giles (2008), section 3.1, and the derivative of v / |v|.
+    """
+
+    constants = ("w", "v")
+
+    def forward(self, a, w, v):
+        return v
+
+    def grad_a(self, g, a, w, v, out):
+        inner = product(transposed(out), g - out * (out * g).sum(axis=-2, keepdims=True))
+        inner = inner / gaps(output(_EIGENVALUES_OF_ANY, a, w, v))
+        inner = np.where(np.eye(out.shape[-1], dtype=bool), 0, inner)
+        return product(product(transposed(independent(out)), inner), transposed(out))
+
+
+_EIGENVALUES, _EIGENVECTORS, _SINGULAR_VALUES, _LEFT_VECTORS = Eigenvalues(), Eigenvectors(), SingularValues(), LeftVectors()
+_EIGENVALUES_OF_ANY, _EIGENVECTORS_OF_ANY, _ORTHONORMAL = EigenvaluesOfAny(), EigenvectorsOfAny(), Orthonormal()
+
+
+# What the rules share; on arrays and on Tensors.
+
+
+def output(op: Op, a: Any, *found: Any) -> Any:
+    """The output of op where what is found is known: on an array that array, on a Tensor recorded."""
+    return op(a, *found) if isinstance(a, Tensor) else op.forward(a, *found)
+
+
+def right_vectors(a: Any, u: Any, s: Any, vh: Any) -> Any:
+    """The right singular vectors, in rows: the left ones of a.T."""
+    return transposed(output(_LEFT_VECTORS, transposed(a), transposed(vh), s, transposed(u)))
+
+
+def is_zero(values: Any) -> np.ndarray:
+    """Which of values are 0, or no more than rounding leaves of it beside the largest along the last axis."""
+    size = np.abs(values_of(values))
+    return size <= size.shape[-1] * np.finfo(size.dtype).eps * np.max(size, axis=-1, keepdims=True, initial=0)
+
+
+def gaps(values: Any) -> Any:
+    """values[j] - values[i] at [i, j]; 1 on the diagonal, and NaN where two values are equal, or as close as rounding leaves them."""
+    size = np.max(np.abs(values_of(values)), axis=-1, initial=0)[..., None, None]
+    difference = values[..., None, :] - values[..., :, None]
+    equal = np.abs(values_of(difference)) <= values.shape[-1] * np.finfo(values.dtype).eps * size
+    return np.where(np.eye(values.shape[-1], dtype=bool), 1, np.where(equal, np.nan, difference))
+
+
+def mirrored(x: Any) -> Any:
+    """A symmetric matrix with the lower triangle of x."""
+    return np.where(np.tri(x.shape[-1], dtype=bool), x, transposed(x))
+
+
+def upper_triangle(x: Any) -> Any:
+    """x with zeros below the diagonal."""
+    return np.where(np.tri(x.shape[-2], x.shape[-1], -1, bool), 0, x)
+
+
+def independent(v: Any) -> Any:
+    """The inverse of v; NaN for matrices whose columns are linearly dependent, to a third of the digits."""
+    smallest = np.min(np.linalg.svd(values_of(v), compute_uv=False), axis=-1, initial=1)
+    dependent = (smallest < np.finfo(v.dtype).eps ** (1 / 3))[..., None, None]
+    return np.where(dependent, np.nan, np.linalg.inv(np.where(dependent, np.eye(v.shape[-1], dtype=v.dtype), v)))
+
+
+# The functions.
+
+
+class EighResult(NamedTuple):
+    """What eigh returns."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
+class EigResult(NamedTuple):
+    """What eig returns."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
+class SVDResult(NamedTuple):
+    """What svd returns."""
+
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
+
+
+class QRResult(NamedTuple):
+    """What qr returns."""
+
+    Q: Tensor
+    R: Tensor
+
+
+@implements(np.linalg.cholesky)
+def cholesky(a: Any, /, *, upper: bool = False) -> Tensor:
+    """The triangular factor of a symmetric matrix whose eigenvalues are positive, or of each of those along the last two axes.
+
+    Parameters
+        a      (..., n, n); only its lower triangle is read, or the upper one if upper. The gradient is symmetric, half of it for each.
+        upper  whether the result is upper triangular, out.T @ out = a, and not lower triangular, out @ out.T = a.
+    Returns a tensor (..., n, n).
+    Raises LinAlgError if the matrices are not square, or one of them is not positive definite.
+
+    >>> cholesky(Tensor([[4.0, 2.0], [2.0, 2.0]]))
+    Tensor([[2., 0.],
+            [1., 1.]])
+    """
+    return Cholesky(bool(upper))(square("cholesky", a))
+
+
+@implements(np.linalg.eigh)
+def eigh(a: Any, UPLO: Any = "L") -> EighResult:
+    """Eigenvalues and eigenvectors of a symmetric matrix, or of each of those along the last two axes.
+
+    Parameters
+        a     (..., n, n)
+        UPLO  which triangle of a is read, "L" or "U". The gradient is symmetric, half of it for each.
+    Returns (eigenvalues, eigenvectors): tensors (..., n), in ascending order, and (..., n, n), in columns. Which sign a vector has is open;
+    the gradient of vectors is NaN where two eigenvalues are equal, and that of the values is right there for functions that are
+    symmetric in the equal ones, like their sum. Second derivatives of the values need those of vectors.
+    Raises LinAlgError if the matrices are not square, or hold NaN.
+
+    >>> eigh(Tensor([[1.0, 0.0], [0.0, -2.0]])).eigenvalues
+    Tensor([-2.,  1.])
+    """
+    a = square("eigh", a)
+    found = [wrap(output) for output in np.linalg.eigh(a.data, UPLO)]
+    return EighResult(_EIGENVALUES(a, *found), _EIGENVECTORS(a, *found))
+
+
+@implements(np.linalg.eigvalsh)
+def eigvalsh(a: Any, UPLO: Any = "L") -> Tensor:
+    """The eigenvalues that eigh gives.
+
+    >>> eigvalsh(Tensor([[1.0, 0.0], [0.0, -2.0]]))
+    Tensor([-2.,  1.])
+    """
+    a = square("eigvalsh", a)
+    return eigh(a, UPLO).eigenvalues if records(a) else wrap(np.linalg.eigvalsh(a.data, UPLO))
+
+
+@implements(np.linalg.eig)
+def eig(a: Any) -> EigResult:
+    """Eigenvalues and eigenvectors of a square matrix, or of each of those along the last two axes.
+
+    Parameters
+        a  (..., n, n); for symmetric matrices eigh is quicker and more accurate.
+    Returns (eigenvalues, eigenvectors): tensors (..., n), in no order, and (..., n, n), in columns of length 1. They have gradients where
+    all eigenvalues are real. These are NaN where the vectors are linearly dependent; that of the vectors is, where two eigenvalues are equal.
+    Raises LinAlgError if the matrices are not square, or hold NaN; UnsupportedError if a requires grad and an eigenvalue is complex.
+
+    >>> eig(Tensor([[1.0, 2.0], [0.0, 3.0]])).eigenvalues
+    Tensor([1., 3.])
+    """
+    a, found = _decomposed("eig", a)
+    return EigResult(_EIGENVALUES_OF_ANY(a, *found), _EIGENVECTORS_OF_ANY(a, *found))
+
+
+@implements(np.linalg.eigvals)
+def eigvals(a: Any) -> Tensor:
+    """The eigenvalues that eig gives.
+
+    >>> eigvals(Tensor([[1.0, 2.0], [0.0, 3.0]]))
+    Tensor([1., 3.])
+    """
+    a, found = _decomposed("eigvals", a)
+    return _EIGENVALUES_OF_ANY(a, *found)
+
+
+def _decomposed(function: str, a: Any) -> tuple[Tensor, list[Tensor]]:
+    """a as a tensor, and what eig finds."""
+    a = square(function, a)
+    found = [wrap(output) for output in np.linalg.eig(a.data)]
+    if records(a) and found[0].dtype.kind == "c":
+        raise UnsupportedError(
+            f"{function}: a has complex eigenvalues, and gradients through complex numbers are not taken; take eigh if a is symmetric, "
+            f"or call it with a.detach()"
+        )
+    return a, found
+
+
+@implements(np.linalg.svd)
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    """Singular values and vectors of a matrix, or of each of those along the last two axes: a = U * S @ Vh.
+
+    Parameters
+        a              (..., m, n)
+        full_matrices  whether U and Vh are square, with vectors that belong to no singular value. Any basis of what is left would do for
+                       these, so this is refused for m != n if a requires grad.
+        compute_uv     whether U and Vh are wanted.
+        hermitian      whether a is symmetric, which is quicker; only its lower triangle is read. The gradient is symmetric then.
+    Returns (U, S, Vh): tensors (..., m, k), (..., k) in descending order, and (..., k, n), where k is the smaller of m and n; or only S,
+    without compute_uv. The signs of a pair of vectors are open; the gradient of vectors is NaN where two singular values are equal, and,
+    for the longer ones of m != n, where one is 0.
+    Raises LinAlgError if a has less than two axes, or holds NaN.
+
+    >>> svd(Tensor([[0.0, 2.0], [1.0, 0.0]])).S
+    Tensor([2., 1.])
+    """
+    a = matrices("svd", a)
+    if not compute_uv and not records(a):
+        return wrap(np.linalg.svd(a.data, compute_uv=False, hermitian=hermitian))
+    full = full_matrices and compute_uv and a.shape[-2] != a.shape[-1]
+    if full and records(a):
+        raise UnsupportedError(
+            f"svd: a has shape {a.shape}, and with full_matrices=True some of the vectors belong to no singular value and have no gradient; "
+            f"give full_matrices=False"
+        )
+    u, s, vh = map(wrap, np.linalg.svd(a.data, full_matrices=bool(full), hermitian=hermitian))
+    if hermitian and records(a):
+        a = (a + transposed(a)) / 2
+    if not compute_uv:
+        return _SINGULAR_VALUES(a, u, s, vh)
+    return SVDResult(_LEFT_VECTORS(a, u, s, vh), _SINGULAR_VALUES(a, u, s, vh), right_vectors(a, u, s, vh))
+
+
+@implements(np.linalg.svdvals)
+def svdvals(x: Any, /) -> Tensor:
+    """The singular values that svd gives.
+
+    >>> svdvals(Tensor([[0.0, 2.0], [1.0, 0.0]]))
+    Tensor([2., 1.])
+    """
+    return svd(x, compute_uv=False)
+
+
+@implements(np.linalg.qr)
+def qr(a: Any, mode: Any = "reduced") -> Any:
+    """Orthonormal columns and an upper triangle whose product is a: a = Q @ R.
+
+    Parameters
+        a     (..., m, n)
+        mode  "reduced" for Q (..., m, k) and R (..., k, n), where k is the smaller of m and n; "r" for R alone; "complete" for a square Q,
+              which is refused for m > n if a requires grad, since any basis would do for its last columns. NumPy's "raw" is refused.
+    Returns (Q, R), or only R. The gradient is NaN where the first k columns of a are linearly dependent.
+    Raises LinAlgError if a has less than two axes, ValueError for a mode that there is not.
+
+    >>> qr(Tensor([[3.0, 1.0], [4.0, 2.0]]), mode="r").shape
+    (2, 2)
+    """
+    a = matrices("qr", a)
+    if mode not in ("reduced", "complete", "r"):
+        raise ValueError(f"qr: mode is {mode!r}; it needs to be 'reduced', 'complete' or 'r'")
+    columns = min(a.shape[-2:])
+    if mode == "complete" and a.shape[-2] > columns:
+        if records(a):
+            raise UnsupportedError(
+                f"qr: a has shape {a.shape}, and with mode='complete' the last columns of Q depend on none of a and have no gradient; "
+                f"give mode='reduced'"
+            )
+        return QRResult(*map(wrap, np.linalg.qr(a.data, mode)))
+    q = _ORTHONORMAL(a[..., :columns])
+    r = upper_triangle(transposed(q) @ a)
+    return r if mode == "r" else QRResult(q, r)
+
+
+@implements(np.linalg.pinv)
+def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Tensor:
+    """The pseudoinverse of a matrix, or of each of those along the last two axes.
+
+    Parameters
+        a            (..., m, n)
+        rcond, rtol  singular values up to this times the largest count as 0: a number, or one for each matrix. rcond is 1e-15 by default;
+                     rtol=None is max(m, n) times the precision of the dtype.
+        hermitian    whether a is symmetric; only its lower triangle is read, and the gradient is symmetric.
+    Returns a tensor (..., n, m). The pseudoinverse jumps where the rank of a changes; the gradient is that with the rank that a has.
+    Raises LinAlgError if a has less than two axes or holds NaN, and in the backward pass if singular values that are not 0 were cut off.
+
+    >>> pinv(Tensor([[2.0, 0.0], [0.0, 0.0]]))
+    Tensor([[0.5, 0. ],
+            [0. , 0. ]])
+    """
+    a = matrices("pinv", a)
+    if rtol is not np._NoValue:
+        if rcond is not None:
+            raise ValueError("pinv: rtol and rcond are two names of one setting; give one of them")
+        rcond = max(a.shape[-2:]) * np.finfo(a.dtype if a.dtype.kind == "f" else np.float64).eps if rtol is None else rtol
+    return Pinv(bool(hermitian))(a, wrap(np.asarray(1e-15 if rcond is None else rcond)))
+
+
+@implements(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Tensor, Tensor, int, Tensor]:
+    """The x for which the sum of the squares of b - a @ x is smallest, and of several such the shortest.
+
+    Parameters
+        a      (m, n)
+        b      (m,), or (m, k) for k right-hand sides.
+        rcond  singular values up to this times the largest count as 0; max(m, n) times the precision of the dtype by default.
+    Returns (x, residuals, rank, s): x is pinv(a) @ b; residuals are the sums of squares, without elements if they are 0 or the rank of a
+    is less than n; s are the singular values.
+    Raises LinAlgError if a is no matrix or b does not fit to it.
+
+    >>> lstsq(Tensor([[2.0], [0.0]]), Tensor([4.0, 1.0]))[:2]
+    (Tensor([2.]), Tensor([1.]))
+    """
+    a, b = as_tensor(a), as_tensor(b)
+    if a.ndim != 2 or b.ndim not in (1, 2) or len(a) != len(b):
+        raise np.linalg.LinAlgError(f"lstsq: a has shape {a.shape} and b {b.shape}; they need to be (m, n) and (m,) or (m, k)")
+    values = svdvals(a)
+    eps = float(np.finfo(values.dtype).eps)
+    rcond = max(a.shape) * eps if rcond is None else eps if rcond < 0 else rcond
+    rank = int(np.sum(values.data > rcond * np.max(values.data, initial=0)))
+    x = matmul(pinv(a, rcond), b)
+    if rank == a.shape[1] < a.shape[0]:
+        rest = b - matmul(a, x)
+        residuals = (rest * rest).sum(axis=0, keepdims=b.ndim == 1)
+    else:
+        residuals = wrap(np.zeros(0, x.dtype))
+    return x, residuals, rank, values
+
+
+def matrices(function: str, a: Any) -> Tensor:
+    """a as a tensor. Raises LinAlgError if it has less than two axes."""
+    a = as_tensor(a)
+    if a.ndim < 2:
+        raise np.linalg.LinAlgError(f"{function}: a has shape {a.shape}; it needs two axes or more")
+    return a
+
+
+def records(a: Tensor) -> bool:
+    """Whether what is computed from a is recorded."""
+    return a.requires_grad and is_grad_enabled()
