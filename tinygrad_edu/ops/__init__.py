@@ -20,8 +20,10 @@ from . import (
     reduce,
     refused,
     shape,
+    spacing,
     statistics,
     trigonometric,
+    ufunc_methods,
     without_gradient,
 )
 
