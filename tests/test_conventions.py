@@ -85,6 +85,17 @@ def test_maximum_of_a_tensor_with_itself_has_gradient_1():
     assert gradient(lambda x: tg.maximum(x, x), [2.0, -1.0]) == [1, 1]
 
 
+def test_interp_has_at_a_point_the_slope_of_the_line_that_begins_there_and_at_the_last_that_of_the_last_line():
+    xp, fp = [0.0, 1.0, 3.0], [0.0, 2.0, 3.0]
+    assert gradient(lambda x: np.interp(x, xp, fp), [-1.0, 0.0, 1.0, 3.0, 4.0]) == [0, 2, 0.5, 0.5, 0]
+    assert gradients(lambda xp, fp: np.interp([-1.0, 0.0, 1.0, 3.0], xp, fp), xp, fp) == [[-2, -0.5, -0.5], [2, 1, 1]]
+
+
+def test_interp_between_equal_points_is_a_jump():
+    x, xp, fp = gradients(np.interp, [0.5, 1.0, 1.5], [0.0, 1.0, 1.0, 2.0], [0.0, 1.0, 5.0, 6.0])
+    assert (x, xp, fp) == ([1, 1, 1], [-0.5, -0.5, -1.5, -0.5], [0.5, 0.5, 1.5, 0.5])
+
+
 # Ends
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.engine import backward as engine_backward
 from tinygrad_edu.testing import gradcheck
 
 RNG = np.random.default_rng(5)
@@ -406,19 +405,6 @@ def test_nan_stays_in_its_own_matrix():
         got = gradient(function, a)
         assert np.isfinite(got[0]).all()
         assert np.isnan(got[1]).any()
-
-
-@pytest.mark.parametrize("name", EXACT)
-@pytest.mark.parametrize("batch", [(), (2,)])
-def test_the_rows_of_a_jacobian_go_through_the_rules_together(name, batch, monkeypatch):
-    function, _, a = EXACT[name]
-    a = np.broadcast_to(a, (*batch, *np.shape(a)))
-    x = leaf(a)
-    out = function(x)
-    by_row = [tg.grad(out, x, tg.tensor(g), retain_graph=True)[0].numpy() for g in np.eye(out.size).reshape(out.size, *out.shape)]
-    monkeypatch.setattr(engine_backward, "pulled_by_rows", None)
-    together = tg.func.jacobian(function)(tg.tensor(a))
-    np.testing.assert_allclose(together.numpy().reshape(out.size, *x.shape), by_row, rtol=1e-12, atol=1e-13)
 
 
 # Beside PyTorch

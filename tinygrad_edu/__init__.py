@@ -29,6 +29,7 @@ from .ops.creation import (
     from_numpy,
     full,
     full_like,
+    linspace,
     ones,
     ones_like,
     tensor,
@@ -61,6 +62,22 @@ from .ops.elementwise import (
 from .ops.exponential import cbrt, exp2, expm1, log2, log10, logaddexp, logaddexp2, reciprocal
 from .ops.linalg import matmul
 from .ops.pieces import copysign, divmod, fabs, float_power, fmax, fmin, fmod, frexp, heaviside, ldexp, mod, modf, nan_to_num, positive, remainder
+from .ops.polynomials import interp, polyval, vander
+from .ops.products import (
+    convolve,
+    correlate,
+    cross,
+    dot,
+    einsum,
+    inner,
+    kron,
+    matvec,
+    outer,
+    tensordot,
+    vdot,
+    vecdot,
+    vecmat,
+)
 from .ops.random import manual_seed, rand, rand_like, randn, randn_like
 from .ops.rearranging import (
     append,
@@ -113,7 +130,6 @@ from .ops.rearranging import (
 )
 from .ops.reduce import max, mean, min, sum
 from .ops.shape import broadcast_to, concatenate, expand_dims, ravel, reshape, squeeze, stack, swapaxes, transpose
-from .ops.spacing import linspace
 from .ops.statistics import (
     average,
     corrcoef,
@@ -177,23 +193,25 @@ from .ops.without_gradient import (
 __version__ = "0.1.0"
 
 __all__ = [
-    "Elementwise", "Fused", "Op", "Tensor", "abs", "add", "all", "allclose", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
-    "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_equal", "array_split", "astype", "atleast_1d", "atleast_2d",
-    "atleast_3d", "average", "block", "broadcast_arrays", "broadcast_to", "cbrt", "cdist", "choose", "cli", "clip", "column_stack", "compare",
-    "comparison", "composed", "compress", "concatenate", "copy", "copysign", "corrcoef", "cos", "cosh", "cov", "cumprod", "cumsum",
-    "cumulative_prod", "cumulative_sum", "data", "deg2rad", "delete", "detect_anomaly", "diag", "diagflat", "diagonal", "diff", "divide",
-    "divmod", "dsplit", "dstack", "ediff1d", "enable_grad", "equal", "errors", "examples", "exp", "exp2", "expand_dims", "expm1", "extract",
-    "eye", "fabs", "flip", "fliplr", "flipud", "float_power", "fmax", "fmin", "fmod", "frexp", "from_numpy", "full", "full_like",
-    "get_default_dtype", "grad", "gradient", "greater", "greater_equal", "heaviside", "hsplit", "hstack", "hypot", "insert", "is_grad_enabled",
-    "isclose", "isfinite", "isinf", "isnan", "ldexp", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp",
-    "logaddexp2", "manual_seed", "matmul", "matrix_transpose", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "modf",
-    "moveaxis", "multiply", "nan_to_num", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
-    "nanquantile", "nanstd", "nansum", "nanvar", "negative", "nn", "no_grad", "norm", "not_equal", "ones", "ones_like", "optim", "pad",
-    "partition", "percentile", "positive", "power", "prod", "ptp", "quantile", "rad2deg", "rand", "rand_like", "randn", "randn_like", "ravel",
+    "Elementwise", "Fused", "Op", "Tensor", "abs", "add", "all", "allclose", "any", "append", "arange", "arccos", "arccosh", "arcsin",
+    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_equal", "array_split", "astype", "atleast_1d",
+    "atleast_2d", "atleast_3d", "average", "block", "broadcast_arrays", "broadcast_to", "cbrt", "cdist", "choose", "cli", "clip",
+    "column_stack", "compare", "comparison", "composed", "compress", "concatenate", "convolve", "copy", "copysign", "corrcoef", "correlate",
+    "cos", "cosh", "cov", "cross", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "data", "deg2rad", "delete", "detect_anomaly",
+    "diag", "diagflat", "diagonal", "diff", "divide", "divmod", "dot", "dsplit", "dstack", "ediff1d", "einsum", "enable_grad", "equal",
+    "errors", "examples", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fabs", "flip", "fliplr", "flipud", "float_power", "fmax",
+    "fmin", "fmod", "frexp", "from_numpy", "full", "full_like", "get_default_dtype", "grad", "gradient", "greater", "greater_equal",
+    "heaviside", "hsplit", "hstack", "hypot", "inner", "insert", "interp", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "kron",
+    "ldexp", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "manual_seed", "matmul",
+    "matrix_transpose", "matvec", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "modf", "moveaxis", "multiply",
+    "nan_to_num", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd",
+    "nansum", "nanvar", "negative", "nn", "no_grad", "norm", "not_equal", "ones", "ones_like", "optim", "outer", "pad", "partition",
+    "percentile", "polyval", "positive", "power", "prod", "ptp", "quantile", "rad2deg", "rand", "rand_like", "randn", "randn_like", "ravel",
     "reciprocal", "relu", "remainder", "repeat", "reshape", "resize", "roll", "rollaxis", "rot90", "select", "set_default_dtype",
     "set_grad_enabled", "sign", "sin", "sinc", "sinh", "sliding_window_view", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
-    "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensor", "testing", "tile", "trace", "transpose", "trapezoid",
-    "tril", "triu", "unique", "unstack", "var", "viz", "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensor", "tensordot", "testing", "tile", "trace", "transpose",
+    "trapezoid", "tril", "triu", "unique", "unstack", "vander", "var", "vdot", "vecdot", "vecmat", "viz", "vsplit", "vstack", "where", "zeros",
+    "zeros_like",
 ]
 
 _LATER = ("cli", "comparison", "data", "examples", "func", "nn", "optim", "testing", "viz")

@@ -20,9 +20,6 @@ from .node import Node, leaf_node
 DISPATCH: dict[Callable, Callable] = {}
 """For each function of NumPy the function of ours that runs when it is called with a Tensor; filled by ops/."""
 
-METHODS: dict[tuple[np.ufunc, str], Callable] = {}
-"""The same for methods of ufuncs: (np.add, "reduce")."""
-
 REFUSED: dict[str, str] = {}
 """For each function of NumPy that is decided not to take Tensors, by name ("roots", "linalg.eig"), the reason; filled by ops/."""
 
@@ -117,6 +114,7 @@ class Tensor:
         def cumprod(self, *args: Any, **kwargs: Any) -> Tensor: ...
         def cumsum(self, *args: Any, **kwargs: Any) -> Tensor: ...
         def diagonal(self, *args: Any, **kwargs: Any) -> Tensor: ...
+        def dot(self, *args: Any, **kwargs: Any) -> Tensor: ...
         def exp(self, *args: Any, **kwargs: Any) -> Tensor: ...
         def flatten(self, *args: Any, **kwargs: Any) -> Tensor: ...
         def log(self, *args: Any, **kwargs: Any) -> Tensor: ...
@@ -374,7 +372,7 @@ class Tensor:
                 f"np.{name}: out= (also meant by array += tensor) cannot take a Tensor's result, since an array would lose its "
                 f"history; write out = np.{name}(...), or use tensor.numpy()"
             )
-        function = DISPATCH.get(ufunc) if method == "__call__" else METHODS.get((ufunc, method))
+        function = DISPATCH.get(ufunc) if method == "__call__" else None
         if function is None:
             raise UnsupportedError(_unsupported(name))
         return function(*inputs, **kwargs)
@@ -551,8 +549,7 @@ def _gradients(
         starts.append(gradient if create_graph else gradient._data)
     retain = create_graph if retain_graph is None else retain_graph
     targets = None if inputs is None else [tensor._node for tensor in inputs if tensor._node is not None]
-    # An infinite gradient, such as that of a root at 0, is an answer; NumPy would warn of it with a line of ours.
-    with enable_grad() if create_graph else no_grad(), np.errstate(all="ignore"):
+    with enable_grad() if create_graph else no_grad():
         return walk(nodes, starts, targets, retain_graph=retain, record=create_graph)
 
 

@@ -31,7 +31,7 @@ class Cholesky(Op):
     Gradient  dL/da = inv(out).T @ mirrored(out.T @ g) @ inv(out) / 2
               a is symmetric, and so is its gradient: it is that of the factor of (a + a.T) / 2, though only one triangle of a is read.
     Keeps     out.
-    Source    Murray (2016), Differentiation of the Cholesky decomposition, arXiv:1602.07527.
+    Source    Murray (2016), Differentiation of the Cholesky decomposition, arXiv:1602.07527, equation 10.
     """
 
     upper: bool = False
@@ -152,7 +152,7 @@ class Orthonormal(Op):
     Gradient  dL/da = (g - out @ mirrored(g.T @ out)) @ inv(r).T    r = out.T @ a
               NaN for matrices whose columns are linearly dependent.
     Keeps     a and out.
-    Source    Walter and Lehmann (2010), Algorithmic differentiation of linear algebra functions, arXiv:1001.1654; Seeger et al. (2017).
+    Source    Walter and Lehmann (2018), Algorithmic differentiation of linear algebra functions, arXiv:1001.1654; Seeger et al. (2017).
     """
 
     def forward(self, a):

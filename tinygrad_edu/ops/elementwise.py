@@ -487,8 +487,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: None = None, *, min:
     return _CLIP(a, a_min if min is None else min, a_max if max is None else max)
 
 
-@implements(np.astype)
-def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: None = None) -> Tensor:
+def astype(x: Tensor, dtype: Any, copy: bool = True) -> Tensor:
     """x in another dtype; without copy, x itself if it has that dtype already.
 
     >>> astype(Tensor([1, 2]), np.float64)

@@ -27,9 +27,9 @@ _REASONS = {
 NOT_YET = "its gradient is not written yet"
 
 _LATER = (
-    "conj conjugate convolve correlate cross dot einsum imag inner interp kron matvec outer polyval real real_if_close tensordot vander vdot "
-    "vecdot vecmat angle linalg.cross linalg.outer linalg.tensordot linalg.vecdot fft.fft fft.fft2 fft.fftn fft.fftshift fft.hfft fft.ifft "
-    "fft.ifft2 fft.ifftn fft.ifftshift fft.ihfft fft.irfft fft.irfft2 fft.irfftn fft.rfft fft.rfft2 fft.rfftn "
+    "argpartition astype conj conjugate copyto geomspace imag ix_ linspace logspace put_along_axis real real_if_close unique_all unique_counts "
+    "unique_inverse unique_values unwrap angle fft.fft fft.fft2 fft.fftn fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn fft.ifftshift "
+    "fft.ihfft fft.irfft fft.irfft2 fft.irfftn fft.rfft fft.rfft2 fft.rfftn "
 )
 
 

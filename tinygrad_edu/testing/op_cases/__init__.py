@@ -3,4 +3,19 @@
 Inputs stay away from kinks, ties and the ends of domains, where differences say nothing; tests/test_conventions.py is about those.
 """
 
-from . import cumulative, decompositions, elementwise, exponential, index, linalg, pieces, reduce, shape, special, statistics, trigonometric
+from . import (
+    cumulative,
+    decompositions,
+    elementwise,
+    exponential,
+    index,
+    linalg,
+    pieces,
+    polynomials,
+    products,
+    reduce,
+    shape,
+    special,
+    statistics,
+    trigonometric,
+)
