@@ -186,7 +186,7 @@ def test_ten_thousand_training_steps_leave_no_growth():
         train(10_000)
         objects_after, blocks_after = alive()
     assert losses[-1] < losses[0] / 2               # it did train
-    assert objects_after - objects <= 0
+    assert objects_after - objects < 50
     assert blocks_after - blocks < 50               # one small object that stays in each step would make it 10,000
 
 
