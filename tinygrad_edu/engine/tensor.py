@@ -384,6 +384,16 @@ class Tensor:
             raise UnsupportedError(_unsupported(name))
         return ours(*args, **kwargs)
 
+    # DLPack, by which other libraries take the memory of a tensor without a copy: torch.from_dlpack(x.detach())
+
+    def __dlpack__(self, **settings: Any) -> Any:
+        if self._node is not None:
+            raise GraphError(f"dlpack: {_called(self)} records, and another library would know nothing of its history; give x.detach()")
+        return self.data.__dlpack__(**settings)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.data.__dlpack_device__()
+
     # Python's protocols
 
     __hash__ = object.__hash__      # == compares elements, but a Tensor is a key by its identity

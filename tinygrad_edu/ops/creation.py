@@ -36,6 +36,18 @@ def from_numpy(array: np.ndarray, requires_grad: bool = False, name: str | None 
     return _finished(np.asarray(array), requires_grad, name)
 
 
+def from_dlpack(x: Any, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A tensor that shares the memory of another library's, such as a torch.Tensor on the CPU.
+
+    Raises what np.from_dlpack raises for memory that NumPy cannot see; what NumPy may only read cannot be changed in place.
+
+    >>> from_dlpack(np.ones(2, np.float32))
+    Tensor([1., 1.])
+    """
+    return from_numpy(np.from_dlpack(x), requires_grad, name)
+
+
+
 def zeros(shape: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """A tensor of zeros, of the default dtype if none is given.
 
