@@ -255,10 +255,9 @@ class _Call:
     def _variable(self, name: str, x: Any) -> Tensor:
         value = x._data if isinstance(x, Tensor) else _value(x, f"{self.who}: {name}")
         if value.dtype.kind != "f":
-            raise DTypeError(
-                f"{self.who}: {name} has dtype {value.dtype}, and only real floating numbers have a gradient here; convert it, or leave "
-                f"it out of argnums"
-            )
+            leaf = wrap(value)
+            leaf.name = name
+            leaf.requires_grad_()       # which says so if such numbers have no gradient
         parent = x._node if isinstance(x, Tensor) and is_grad_enabled() else None
         variable = recorded(Alias(), read_only(value), (parent,), ((),))
         variable.name = name
@@ -393,9 +392,9 @@ def _gradient(who: str, f: Callable, argnums: Argnums, has_aux: bool) -> Callabl
 def _jacobian(who: str, f: Callable, argnums: Argnums, has_aux: bool) -> Callable:
     def jacobian(*arguments: Any, **settings: Any) -> Any:
         call = _Call(who, f, arguments, settings, argnums, has_aux)
-        for output in call.outputs():
-            if output.dtype.kind == "c":
-                raise DTypeError(f"{who}: {call.name} returns {_described(output)}; take the real and the imaginary part of it as two outputs")
+        for x, role in [*((x, "returns") for x in call.outputs()), *((x, "is given") for x in call.variables)]:
+            if x.dtype.kind == "c":
+                raise DTypeError(f"{who}: {call.name} {role} {_described(x)}; take real and imaginary part as two, whose derivatives are real")
         found = _mapped(lambda output: call.like_arguments(_blocks(call, output)), call.result)
         return (found, call.released()[1]) if has_aux else found
 

@@ -53,6 +53,17 @@ class Batch(np.lib.mixins.NDArrayOperatorsMixin):
     def T(self) -> Batch:
         return self.transpose()
 
+    @property
+    def real(self) -> Batch:
+        return Batch(self.rows.real)
+
+    @property
+    def imag(self) -> Batch:
+        return Batch(self.rows.imag)
+
+    def conj(self) -> Batch:
+        return Batch(self.rows.conj())
+
     def reshape(self, *shape: Any) -> Batch:
         return Batch(self.rows.reshape(len(self.rows), *_as_one(shape)))
 
@@ -154,6 +165,8 @@ def _broadcast_to(x: Batch, shape: tuple[int, ...]) -> Batch:
 
 _FUNCTIONS: dict[Callable, Callable] = {
     np.broadcast_to: _broadcast_to,
+    np.imag: Batch.imag.fget,       # type: ignore[attr-defined]
+    np.real: Batch.real.fget,       # type: ignore[attr-defined]
     np.reshape: Batch.reshape,
     np.sum: Batch.sum,
     np.swapaxes: Batch.swapaxes,
