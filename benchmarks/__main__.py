@@ -1,8 +1,9 @@
 """Measure this library beside others.
 
-python -m benchmarks ops     nanoseconds to record an op and to walk its node back
-python -m benchmarks fused   each fused node on three shapes, beside its twin and PyTorch
-python -m benchmarks orders  derivatives of order 1 to 4 through fused nodes, and how far they are off
+python -m benchmarks ops        nanoseconds to record an op and to walk its node back
+python -m benchmarks fused      each fused node on three shapes, beside its twin and PyTorch
+python -m benchmarks orders     derivatives of order 1 to 4 through fused nodes, and how far they are off
+python -m benchmarks jacobians  jacobians and hessians, all rows in one walk and each in its own
 """
 
 import os
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import ops, orders, timing
+from . import jacobians, ops, orders, timing
 from .fused import ROWS, report
 
 GEOMETRIC_MEAN = 0.45
@@ -46,6 +47,9 @@ def main(arguments: list[str] | None = None) -> None:
     command = commands.add_parser("orders", help="derivatives of order 1 to 4 through fused nodes, beside the truth")
     command.add_argument("--only", metavar="NAME,NAME", help=f"some of {', '.join(orders.FUNCTIONS)}")
     command.set_defaults(run=run_orders)
+    command = commands.add_parser("jacobians", help="jacobians and hessians, all rows in one walk and each in its own, beside PyTorch")
+    command.add_argument("--repeat", type=at_least_1, default=10, help="how often each is measured (default %(default)s)")
+    command.set_defaults(run=run_jacobians)
     options = parser.parse_args(arguments)
     options.run(options)
 
@@ -118,6 +122,10 @@ def run_orders(options: argparse.Namespace) -> None:
         sys.exit(f"--only: there is no {', '.join(map(repr, unknown))}; there are {', '.join(orders.FUNCTIONS)}")
     print(orders.table(orders.measure(names)))
     print("\n" + orders.NOTES)
+
+
+def run_jacobians(options: argparse.Namespace) -> None:
+    print(jacobians.table(timing.interleaved(jacobians.measures(with_pytorch=bool(find_spec("torch"))), options.repeat)))
 
 
 def engines_called(names: str | None) -> dict[str, ops.Engine]:

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from benchmarks import fused, ops, orders, timing
+from benchmarks import fused, jacobians, ops, orders, timing
 from benchmarks.fused import report
 from benchmarks.fused.report import Measured
 from benchmarks.fused.row import Row, forms, kept_bytes, measure
+from tinygrad_edu import func
 
 CHECKOUT = Path(__file__).parents[1]
 ROWS = [(row, shape) for row in ops.ROWS for shape in row.shapes]
@@ -188,6 +189,24 @@ def test_the_table_says_how_far_off_a_derivative_is():
     assert [line.split()[-2:] for line in lines] == [
         ["1.00000000", "0e+00"], ["-2.00000000", "0e+00"], ["4.00000000", "1e-09"], ["2e+00", "wrong"]
     ]
+
+
+def test_jacobians_are_the_same_in_one_walk_and_in_many():
+    for ways in jacobians.measures(with_pytorch=False).values():
+        assert ways.keys() == {jacobians.TOGETHER, jacobians.ONE_BY_ONE}
+    x, most = np.arange(3.0), func.MOST_ELEMENTS
+    apart = jacobians.one_by_one(lambda: (func.MOST_ELEMENTS, func.jacobian(np.sin)(x)))
+    assert apart()[0] == 0 and apart()[1].tolist() == func.jacobian(np.sin)(x).tolist() and func.MOST_ELEMENTS == most
+    times = {"sine, 3": {jacobians.TOGETHER: np.array([[2e-3], [1e-3]]), jacobians.ONE_BY_ONE: np.array([[4e-3], [5e-3]])}}
+    assert [line.split() for line in jacobians.table(times).splitlines()[::2]] == [
+        ["milliseconds", "one", "walk", "a", "walk", "each", "quicker", "by"], ["sine,", "3", "1.00", "4.00", "4.0"]
+    ]
+
+
+def test_the_command_measures_jacobians():
+    done = benchmarks("jacobians", "--repeat", "1")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2 + len(jacobians.ROWS) * len(jacobians.SIZES) + 1
 
 
 def test_the_command_prints_the_rows_that_are_asked_for():
