@@ -128,6 +128,15 @@ def test_hessians_are_symmetric(x):
     np.testing.assert_allclose(blocks[0][1].numpy(), blocks[1][0].numpy().T, rtol=1e-13)
 
 
+def test_a_function_with_linear_algebra_has_the_hessian_of_differences():
+    f = lambda x: np.sum(np.linalg.solve(np.eye(3) + np.outer(x, x), np.sin(x)))  # noqa: E731
+    x = np.array([1.0, 2.0, 3.0])
+    gradient = func.grad(f)
+    rows = [_difference(lambda x: gradient(x), [x], 0, 1e-3, direction, [np.eye(3)[i]]) for i in range(3) for direction in np.eye(3)]
+    assert near(func.hessian(f)(x), np.reshape(rows, (3, 3)), 1e-9)
+    assert func.hessian(f)(tg.tensor([1.0, 2.0, 3.0])).dtype == np.float32
+
+
 # The peers
 
 FUNCTIONS = {
