@@ -139,6 +139,7 @@ def test_what_forward_hid_is_refused_by_name_with_both_ways_out(definition, call
     (lambda x: np.array([float(x[i]) for i in range(3)]), "leaves the graph by item()"),
     (lambda x: np.array([int(x[i]) for i in range(3)]), "leaves the graph by item()"),
     (tg.no_grad()(lambda x: x * 1), "switches recording off"),
+    (lambda x: (tg.set_grad_enabled(False), x * 1)[1], "switches recording off"),
 ])
 def test_a_rule_that_leaves_the_graph_is_refused(how, words):
     def grad_x(self, g, x):

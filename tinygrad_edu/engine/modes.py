@@ -37,6 +37,9 @@ class Mode:
         self._previous: list[bool] = []
 
     def __enter__(self) -> None:
+        self._switch()
+
+    def _switch(self) -> None:
         if self.variable is _recording and not self.value:
             refuse_no_grad()
         self._previous.append(self.variable.get())
@@ -105,14 +108,14 @@ class set_grad_enabled(Mode):
     variable = _recording
 
     def __init__(self, mode: bool) -> None:
+        super().__init__()
         self.value = bool(mode)
-        self._previous = [self.variable.get()]
+        self._switch()
         self._switched = True       # already, until the first with block begins
-        self.variable.set(self.value)
 
     def __enter__(self) -> None:
         if not self._switched:
-            self._previous.append(self.variable.get())
+            self._switch()
         self._switched = False
         self.variable.set(self.value)
 
