@@ -81,6 +81,11 @@ def test_maximum_and_minimum_give_a_half_each():
     assert gradient(lambda x: tg.maximum(x, 0.0), [0.0, 1.0]) == [0.5, 1]
 
 
+@pytest.mark.parametrize("function", [tg.maximum, tg.minimum])
+def test_maximum_and_minimum_give_the_gradient_to_both_beside_nan(function):
+    assert gradients(function, [NAN, 1.0, NAN], [0.0, NAN, NAN]) == [[1, 1, 1], [1, 1, 1]]
+
+
 def test_maximum_of_a_tensor_with_itself_has_gradient_1():
     assert gradient(lambda x: tg.maximum(x, x), [2.0, -1.0]) == [1, 1]
 

@@ -300,8 +300,9 @@ class Maximum(Elementwise):
     out = max(a, b)
 
     Shapes    a and b broadcast together; out has their common shape.
-    Gradient  dL/da = g where a > b, g / 2 where a = b, else 0
-              dL/db = g where b > a, g / 2 where a = b, else 0
+    Gradient  dL/da = 0 where a < b, g / 2 where a = b, else g
+              dL/db = 0 where b < a, g / 2 where a = b, else g
+              Beside NaN both get g, as in PyTorch: a NaN that came out must not go back as 0.
     Keeps     a and b.
     """
 
@@ -309,10 +310,10 @@ class Maximum(Elementwise):
         return np.maximum(a, b)
 
     def grad_a(self, g, a, b):
-        return np.where(a > b, g, np.where(a == b, 0.5 * g, 0))
+        return np.where(a < b, 0, np.where(a == b, 0.5 * g, g))
 
     def grad_b(self, g, a, b):
-        return np.where(b > a, g, np.where(a == b, 0.5 * g, 0))
+        return np.where(b < a, 0, np.where(a == b, 0.5 * g, g))
 
 
 class Minimum(Elementwise):
@@ -321,8 +322,9 @@ class Minimum(Elementwise):
     out = min(a, b)
 
     Shapes    a and b broadcast together; out has their common shape.
-    Gradient  dL/da = g where a < b, g / 2 where a = b, else 0
-              dL/db = g where b < a, g / 2 where a = b, else 0
+    Gradient  dL/da = 0 where a > b, g / 2 where a = b, else g
+              dL/db = 0 where b > a, g / 2 where a = b, else g
+              Beside NaN both get g, as for the larger.
     Keeps     a and b.
     """
 
@@ -330,10 +332,10 @@ class Minimum(Elementwise):
         return np.minimum(a, b)
 
     def grad_a(self, g, a, b):
-        return np.where(a < b, g, np.where(a == b, 0.5 * g, 0))
+        return np.where(a > b, 0, np.where(a == b, 0.5 * g, g))
 
     def grad_b(self, g, a, b):
-        return np.where(b < a, g, np.where(a == b, 0.5 * g, 0))
+        return np.where(b > a, 0, np.where(a == b, 0.5 * g, g))
 
 
 class Where(Elementwise):
