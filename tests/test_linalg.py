@@ -137,6 +137,10 @@ def test_one_triangle_is_read():
         whole = a + a.T - np.diag(np.diag(a))
         np.testing.assert_array_equal(LINALG.cholesky(tg.tensor(a), upper=upper), LINALG.cholesky(whole, upper=upper))
         np.testing.assert_array_equal(LINALG.eigvalsh(tg.tensor(a), "LU"[upper]), LINALG.eigvalsh(whole, "LU"[upper]))
+        for of_symmetric in (lambda a: LINALG.svd(a, hermitian=True).S, lambda a: LINALG.pinv(a, hermitian=True)):
+            if not upper:
+                np.testing.assert_allclose(of_symmetric(leaf(a)).detach(), of_symmetric(whole), rtol=1e-13, atol=1e-13)
+                np.testing.assert_allclose(gradient(of_symmetric, a), gradient(of_symmetric, whole), rtol=1e-12, atol=1e-13)
         np.testing.assert_allclose(LINALG.eigvalsh(leaf(a), "LU"[upper]).detach(), LINALG.eigvalsh(whole), rtol=1e-14)
 
 
@@ -174,13 +178,21 @@ def test_the_second_derivative_of_equal_eigenvalues_is_refused_and_not_wrong():
         assert np.isnan(tg.grad(first[0, 1], x)[0]).all()
 
 
-def test_a_singular_value_of_0_is_a_kink():
+@pytest.mark.parametrize("ord", ["nuc", 2, -2])
+def test_norms_have_gradient_0_by_way_of_singular_values_of_0(ord):
     x = leaf([[3.0, 0.0], [0.0, 0.0]])
-    LINALG.svdvals(x).sum().backward()
-    assert x.grad.tolist() == [[1, 0], [0, 0]]
+    LINALG.norm(x, ord).backward()
+    assert x.grad.tolist() == [[0 if ord == -2 else 1, 0], [0, 0]]
     x = leaf(np.zeros((2, 3)))
-    LINALG.norm(x, "nuc").backward()
+    LINALG.norm(x, ord).backward()
     assert not x.grad.numpy().any()
+
+
+@pytest.mark.parametrize("a", [np.diag([3.0, 0.0]), [[1.0, 2.0], [2.0, 4.0]]])
+def test_functions_that_are_smooth_at_a_singular_value_of_0_have_a_second_derivative(a):
+    """Of the sum of squares it is 2, for each element of the matrix by itself."""
+    hessian = tg.func.hessian(lambda x: (LINALG.svdvals(x) ** 2).sum())(tg.tensor(np.array(a)))
+    np.testing.assert_allclose(hessian.numpy().reshape(4, 4), 2 * np.eye(4), atol=1e-12)
 
 
 def test_singular_vectors_beside_a_singular_value_of_0():
@@ -207,7 +219,7 @@ def test_determinants_of_singular_matrices_have_every_derivative(rank, order):
 
 
 def test_the_gradient_of_a_determinant_that_is_nearly_0_keeps_its_digits():
-    for smallest in (1e-3, 1e-6, 1e-9, 1e-12, 1e-15):
+    for smallest in (1e-3, 4e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5, 1e-6, 1e-9, 1e-12, 1e-15):
         a = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [5.0, 7.0, 9.0 + smallest]])
         cofactors = [[a[i - 2, j - 2] * a[i - 1, j - 1] - a[i - 2, j - 1] * a[i - 1, j - 2] for j in range(3)] for i in range(3)]
         x = leaf(a)
@@ -265,6 +277,11 @@ def test_cond_of_singular_matrices_is_infinite():
             expected = LINALG.cond(a[1:], p)
         np.testing.assert_allclose(LINALG.cond(leaf(a[1:]), p).numpy(), expected)
     assert LINALG.cond(leaf(a), 1).tolist() == [np.inf, np.inf, 2]
+    with np.errstate(all="ignore"):
+        for p in (2, 1):
+            got = gradient(lambda a, p=p: LINALG.cond(a, p), a)
+            assert not np.isfinite(got[:2]).any(axis=(-2, -1)).all()
+            assert np.isfinite(got[2]).all()
 
 
 # Signatures and results
@@ -350,6 +367,12 @@ def test_an_output_that_is_not_used_costs_no_gradient():
     assert vectors.op != values.op
 
 
+def test_no_factor_is_the_identity_whose_gradient_is_0():
+    x = leaf(SPREAD)
+    LINALG.matrix_power(x, 0).sum().backward()
+    assert not x.grad.numpy().any()
+
+
 def test_products_go_in_the_cheapest_order():
     """Of (100, 1) @ (1, 100) @ (100, 1) the last two first: no matrix of 100 x 100 is made."""
     arrays = [leaf(RNG.uniform(-1, 1, shape)) for shape in ((100, 1), (1, 100), (100, 1))]
@@ -376,6 +399,7 @@ def test_products_go_in_the_cheapest_order():
         (lambda: LINALG.solve(leaf(np.ones((2, 2, 2))), leaf(np.ones((3, 2, 1)))), tg.errors.ShapeError, "do not broadcast"),
         (lambda: LINALG.cholesky(leaf(-np.eye(2))), LINALG.LinAlgError, r"Cholesky\(upper=False\): a has shape \(2, 2\)"),
         (lambda: LINALG.eigh(leaf([1.0])), LINALG.LinAlgError, r"eigh: a has shape \(1,\)"),
+        (lambda: LINALG.svd(leaf(np.full((2, 2), np.nan))), LINALG.LinAlgError, r"did not converge.*svd: a has shape \(2, 2\)"),
         (lambda: LINALG.svd(leaf(np.ones((3, 2)))), tg.errors.UnsupportedError, "full_matrices=False"),
         (lambda: LINALG.qr(leaf(np.ones((3, 2))), "complete"), tg.errors.UnsupportedError, "mode='reduced'"),
         (lambda: LINALG.qr(leaf(np.ones((3, 2))), "raw"), ValueError, "'raw'"),

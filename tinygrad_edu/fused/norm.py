@@ -9,7 +9,7 @@ import numpy as np
 
 from ..engine.op import Fused, implements
 from ..engine.tensor import Tensor
-from ..ops.decompositions import matrices, svdvals
+from ..ops.decompositions import is_zero, matrices, svdvals
 from ..ops.elementwise import abs_, astype, where
 from ..ops.linalg import inv, square
 from ..ops.reduce import Reduction, as_tensor, max as max_of, min as min_of, over, sum as sum_of
@@ -150,6 +150,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
         return out if keepdims else sum_of(out, axes)       # of one element each
     if len(axes) == 2 and ord in (2, -2, "nuc"):
         values = svdvals(x.transpose([i for i in range(x.ndim) if i not in axes] + list(axes)))
+        values = where(is_zero(values), values.detach(), values)        # kinks, as that of |x|
         out = {2: max_of, -2: min_of, "nuc": sum_of}[ord](values, -1)
         return out.reshape([1 if i in axes else n for i, n in enumerate(x.shape)]) if keepdims else out
     known = "None, 'fro', 'nuc', 1, -1, 2, -2, inf or -inf for a matrix" if len(axes) == 2 else "None or a number for a vector"
@@ -189,7 +190,7 @@ def cond(x: Any, p: Any = None) -> Tensor:
     Parameters
         x  (..., m, n); square unless p is None, 2 or -2.
         p  an ord of norm for matrices; None as 2: the largest singular value divided by the smallest; -2 for its reciprocal.
-    Returns a tensor (...); inf for a singular matrix.
+    Returns a tensor (...); inf for a singular matrix, whose gradient is not finite.
     Raises LinAlgError if x is empty, or needs to be square and is not.
 
     >>> cond(Tensor([[4.0, 0.0], [0.0, 2.0]]))
@@ -201,12 +202,13 @@ def cond(x: Any, p: Any = None) -> Tensor:
     if p in (None, 2, -2):
         values = svdvals(x)
         above, below = (values[..., -1], values[..., 0]) if p == -2 else (values[..., 0], values[..., -1])
-        singular = below.data == 0
-        return where(singular, np.inf, above / where(singular, 1, below))
+        with np.errstate(divide="ignore"):
+            return (above + (below.data == 0)) / below          # 0 / 0 is infinite too
     x = square("cond", x)
     singular = np.linalg.slogdet(x.data).sign == 0
     inverse = inv(where(singular[..., None, None], np.eye(x.shape[-1], dtype=x.dtype), x))
-    return where(singular, np.inf, norm(x, p, (-2, -1)) * norm(inverse, p, (-2, -1)))
+    out = norm(x, p, (-2, -1)) * norm(inverse, p, (-2, -1))
+    return (out + singular) * np.where(singular, np.inf, 1).astype(out.dtype)
 
 
 def norm_along(x: Tensor, axes: tuple[int, ...], ord: float, keepdims: bool) -> Tensor:

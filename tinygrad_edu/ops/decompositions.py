@@ -10,6 +10,7 @@ Rounding makes equal values differ in their last digits, so what is closer than 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,7 +98,9 @@ class SingularValues(Op):
     a = u * s @ vh, and out = s
 
     Shapes    a (..., m, n), u (..., m, k), out and s (..., k), vh (..., k, n), where k is the smaller of m and n
-    Gradient  dL/da = u * g @ vh, and nothing by way of a value of 0, which is a kink as that of |x|.
+    Gradient  dL/da = u * g @ vh
+              A value of 0 is a kink, as that of |x|: there it is one of the two derivatives, by the signs of the vectors. So functions
+              that have no kink there, like the sum of squares, have their derivatives.
     Keeps     a, u, s and vh.
     Source    Giles (2008), section 3.2; Townsend (2016), Differentiating the singular value decomposition.
     """
@@ -109,7 +112,7 @@ class SingularValues(Op):
 
     def grad_a(self, g, a, u, s, vh):
         left, right = output(_LEFT_VECTORS, a, u, s, vh), right_vectors(a, u, s, vh)
-        return product(left * np.where(is_zero(s), 0, g)[..., None, :], right)
+        return product(left * g[..., None, :], right)
 
 
 class LeftVectors(Op):
@@ -171,7 +174,7 @@ class Pinv(Op):
 
     out = v / s @ u.T for a = u * s @ v.T, without the singular values up to rtol times the largest
 
-    Shapes    a (..., m, n), rtol (...), out (..., n, m)
+    Shapes    a (..., m, n), rtol (...), out (..., n, m); with hermitian a is symmetric.
     Gradient  with p = out
               dL/da = -p.T @ g @ p.T + (1 - a @ p) @ g.T @ p @ p.T + p.T @ p @ g.T @ (1 - p @ a)
               which is right as long as the rank of a stays what it is; where it grows, the pseudoinverse jumps.
@@ -188,10 +191,10 @@ class Pinv(Op):
 
     def grad_a(self, g, a, out):
         self.require_rank(values_of(a), values_of(out))
-        p, g = transposed(out), transposed(g)
-        grad = product(g - product(a, product(out, g)), product(out, p)) + product(product(p, out), g - product(product(g, out), a))
-        grad = grad - product(product(p, transposed(g)), p)
-        return (grad + transposed(grad)) / 2 if self.hermitian else grad
+        p, h = transposed(out), transposed(g)
+        left = h - product(a, product(out, h))              # (1 - a @ p) @ g.T
+        right = h - product(product(h, out), a)             # g.T @ (1 - p @ a)
+        return product(left, product(out, p)) + product(product(p, out), right) - product(product(p, g), p)
 
     def require_rank(self, a, out):
         """Raise if rtol took away singular values that are not 0: then the gradient needs the singular vectors."""
@@ -286,6 +289,12 @@ def mirrored(x: Any) -> Any:
     return np.where(np.tri(x.shape[-1], dtype=bool), x, transposed(x))
 
 
+def symmetric(a: Tensor) -> Tensor:
+    """The symmetric matrix with the lower triangle of a. Its gradient goes to both triangles."""
+    half = (a + transposed(a)) / 2
+    return half + (mirrored(a.data) - half.data)
+
+
 def upper_triangle(x: Any) -> Any:
     """x with zeros below the diagonal."""
     return np.where(np.tri(x.shape[-2], x.shape[-1], -1, bool), 0, x)
@@ -357,13 +366,13 @@ def eigh(a: Any, UPLO: Any = "L") -> EighResult:
     Returns (eigenvalues, eigenvectors): tensors (..., n), in ascending order, and (..., n, n), in columns. Which sign a vector has is open;
     the gradient of vectors is NaN where two eigenvalues are equal, and that of the values is right there for functions that are
     symmetric in the equal ones, like their sum. Second derivatives of the values need those of vectors.
-    Raises LinAlgError if the matrices are not square, or hold NaN.
+    Raises LinAlgError if the matrices are not square, or LAPACK finds nothing, as with NaN.
 
     >>> eigh(Tensor([[1.0, 0.0], [0.0, -2.0]])).eigenvalues
     Tensor([-2.,  1.])
     """
     a = square("eigh", a)
-    found = [wrap(output) for output in np.linalg.eigh(a.data, UPLO)]
+    found = decomposed(np.linalg.eigh, a, UPLO)
     return EighResult(_EIGENVALUES(a, *found), _EIGENVECTORS(a, *found))
 
 
@@ -386,12 +395,13 @@ def eig(a: Any) -> EigResult:
         a  (..., n, n); for symmetric matrices eigh is quicker and more accurate.
     Returns (eigenvalues, eigenvectors): tensors (..., n), in no order, and (..., n, n), in columns of length 1. They have gradients where
     all eigenvalues are real. These are NaN where the vectors are linearly dependent; that of the vectors is, where two eigenvalues are equal.
-    Raises LinAlgError if the matrices are not square, or hold NaN; UnsupportedError if a requires grad and an eigenvalue is complex.
+    Raises LinAlgError if the matrices are not square, or hold NaN or infinities; UnsupportedError if a requires grad and an eigenvalue is complex.
 
     >>> eig(Tensor([[1.0, 2.0], [0.0, 3.0]])).eigenvalues
     Tensor([1., 3.])
     """
-    a, found = _decomposed("eig", a)
+    a = square("eig", a)
+    found = _real(decomposed(np.linalg.eig, a), a)
     return EigResult(_EIGENVALUES_OF_ANY(a, *found), _EIGENVECTORS_OF_ANY(a, *found))
 
 
@@ -402,20 +412,18 @@ def eigvals(a: Any) -> Tensor:
     >>> eigvals(Tensor([[1.0, 2.0], [0.0, 3.0]]))
     Tensor([1., 3.])
     """
-    a, found = _decomposed("eigvals", a)
-    return _EIGENVALUES_OF_ANY(a, *found)
+    a = square("eigvals", a)
+    return _EIGENVALUES_OF_ANY(a, *_real(decomposed(np.linalg.eig, a), a))
 
 
-def _decomposed(function: str, a: Any) -> tuple[Tensor, list[Tensor]]:
-    """a as a tensor, and what eig finds."""
-    a = square(function, a)
-    found = [wrap(output) for output in np.linalg.eig(a.data)]
+def _real(found: list[Tensor], a: Tensor) -> list[Tensor]:
+    """What eig found. Raises UnsupportedError if that is complex and a records."""
     if records(a) and found[0].dtype.kind == "c":
         raise UnsupportedError(
-            f"{function}: a has complex eigenvalues, and gradients through complex numbers are not taken; take eigh if a is symmetric, "
-            f"or call it with a.detach()"
+            f"eig: a has shape {a.shape} and complex eigenvalues, and gradients through complex numbers are not taken; take eigh if a is "
+            f"symmetric, or call it with a.detach()"
         )
-    return a, found
+    return found
 
 
 @implements(np.linalg.svd)
@@ -431,7 +439,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     Returns (U, S, Vh): tensors (..., m, k), (..., k) in descending order, and (..., k, n), where k is the smaller of m and n; or only S,
     without compute_uv. The signs of a pair of vectors are open; the gradient of vectors is NaN where two singular values are equal, and,
     for the longer ones of m != n, where one is 0.
-    Raises LinAlgError if a has less than two axes, or holds NaN.
+    Raises LinAlgError if a has less than two axes, or LAPACK finds nothing, as with NaN.
 
     >>> svd(Tensor([[0.0, 2.0], [1.0, 0.0]])).S
     Tensor([2., 1.])
@@ -445,9 +453,9 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
             f"svd: a has shape {a.shape}, and with full_matrices=True some of the vectors belong to no singular value and have no gradient; "
             f"give full_matrices=False"
         )
-    u, s, vh = map(wrap, np.linalg.svd(a.data, full_matrices=bool(full), hermitian=hermitian))
-    if hermitian and records(a):
-        a = (a + transposed(a)) / 2
+    u, s, vh = decomposed(np.linalg.svd, a, bool(full), True, hermitian)
+    if hermitian:
+        a = symmetric(a)
     if not compute_uv:
         return _SINGULAR_VALUES(a, u, s, vh)
     return SVDResult(_LEFT_VECTORS(a, u, s, vh), _SINGULAR_VALUES(a, u, s, vh), right_vectors(a, u, s, vh))
@@ -487,7 +495,7 @@ def qr(a: Any, mode: Any = "reduced") -> Any:
                 f"qr: a has shape {a.shape}, and with mode='complete' the last columns of Q depend on none of a and have no gradient; "
                 f"give mode='reduced'"
             )
-        return QRResult(*map(wrap, np.linalg.qr(a.data, mode)))
+        return QRResult(*decomposed(np.linalg.qr, a, mode))
     q = _ORTHONORMAL(a[..., :columns])
     r = upper_triangle(transposed(q) @ a)
     return r if mode == "r" else QRResult(q, r)
@@ -514,7 +522,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
         if rcond is not None:
             raise ValueError("pinv: rtol and rcond are two names of one setting; give one of them")
         rcond = max(a.shape[-2:]) * np.finfo(a.dtype if a.dtype.kind == "f" else np.float64).eps if rtol is None else rtol
-    return Pinv(bool(hermitian))(a, wrap(np.asarray(1e-15 if rcond is None else rcond)))
+    return Pinv(bool(hermitian))(symmetric(a) if hermitian else a, wrap(np.asarray(1e-15 if rcond is None else rcond)))
 
 
 @implements(np.linalg.lstsq)
@@ -546,6 +554,15 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Tensor, Tensor, i
     else:
         residuals = wrap(np.zeros(0, x.dtype))
     return x, residuals, rank, values
+
+
+def decomposed(function: Callable, a: Tensor, *settings: Any) -> list[Tensor]:
+    """What a function of NumPy finds, as tensors. An error says the function and the shape."""
+    try:
+        return [wrap(output) for output in function(a.data, *settings)]
+    except np.linalg.LinAlgError as error:
+        error.add_note(f"{function.__name__}: a has shape {a.shape}")
+        raise
 
 
 def matrices(function: str, a: Any) -> Tensor:

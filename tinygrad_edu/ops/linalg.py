@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor, wrap
-from .elementwise import copy, refuse_out
+from .elementwise import copy, refuse_out, where
 from .reduce import as_tensor
 from .shape import expand_dims, ndim, squeeze
 
@@ -248,7 +248,7 @@ def matrix_power(a: Any, n: int) -> Tensor:
     a = square("matrix_power", a)
     n = index(n)
     if n == 0:
-        return wrap(np.linalg.matrix_power(a.data, 0))
+        return where(True, np.linalg.matrix_power(a.data, 0), a)        # with a gradient, of 0
     if n < 0:
         a, n = inv(a), -n
     out = None
@@ -379,12 +379,12 @@ def adjugate(a: Any, det: Any) -> Any:
 
 
 def _by_powers(c: Any) -> tuple[Any, Any]:
-    """Determinant (..., 1, 1) and adjugate of c by the Faddeev-LeVerrier recursion: sums of its powers, for matrices that are small."""
+    """Determinant, (..., 1, 1), and adjugate of c by the Faddeev-LeVerrier recursion: sums of its powers, for matrices that are small."""
     n = c.shape[-1]
     one = np.eye(n, dtype=c.dtype)
-    adjugate = coefficient = one
+    adjugate, coefficient = 0 * one, 1
     for k in range(1, n + 1):
-        adjugate = one if k == 1 else c @ adjugate + coefficient * one
+        adjugate = c @ adjugate + coefficient * one
         coefficient = -np.sum(np.sum(c @ adjugate * one, axis=-1, keepdims=True), axis=-2, keepdims=True) / k
     return (-1) ** n * coefficient, (-1) ** (n - 1) * adjugate
 
