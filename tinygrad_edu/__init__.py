@@ -23,6 +23,7 @@ from .engine.tensor import DISPATCH, Tensor, get_default_dtype, grad, set_defaul
 from .fused.cdist import cdist
 from .fused.norm import norm
 from .fused.variance import std, var
+from .ops.complex_numbers import angle, conj, conjugate, imag, real, real_if_close, sign
 from .ops.creation import (
     arange,
     eye,
@@ -188,30 +189,30 @@ from .ops.without_gradient import (
     less,
     less_equal,
     not_equal,
-    sign,
 )
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Elementwise", "Fused", "Op", "Tensor", "abs", "add", "all", "allclose", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
-    "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_equal", "array_split", "astype", "atleast_1d", "atleast_2d",
+    "Elementwise", "Fused", "Op", "Tensor", "abs", "add", "all", "allclose", "angle", "any", "append", "arange", "arccos", "arccosh", "arcsin",
+    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "array_equal", "array_split", "astype", "atleast_1d", "atleast_2d",
     "atleast_3d", "average", "block", "broadcast_arrays", "broadcast_to", "cbrt", "cdist", "choose", "cli", "clip", "column_stack", "compare",
-    "comparison", "composed", "compress", "concatenate", "convolve", "copy", "copysign", "corrcoef", "correlate", "cos", "cosh", "cov", "cross",
-    "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "data", "deg2rad", "delete", "detect_anomaly", "diag", "diagflat", "diagonal",
-    "diff", "divide", "divmod", "dot", "dsplit", "dstack", "ediff1d", "einsum", "enable_grad", "equal", "errors", "examples", "exp", "exp2",
-    "expand_dims", "expm1", "extract", "eye", "fabs", "flip", "fliplr", "flipud", "float_power", "fmax", "fmin", "fmod", "frexp", "from_dlpack",
-    "from_numpy", "full", "full_like", "get_default_dtype", "grad", "gradient", "greater", "greater_equal", "heaviside", "hsplit", "hstack",
-    "hypot", "inner", "insert", "interp", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "kron", "ldexp", "less", "less_equal",
-    "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "manual_seed", "matmul", "matrix_transpose", "matvec", "max",
-    "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "modf", "moveaxis", "multiply", "nan_to_num", "nancumprod", "nancumsum",
-    "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "negative", "nn",
-    "no_grad", "norm", "not_equal", "ones", "ones_like", "optim", "outer", "pad", "partition", "percentile", "polyval", "positive", "power",
-    "prod", "ptp", "quantile", "rad2deg", "rand", "rand_like", "randn", "randn_like", "ravel", "reciprocal", "relu", "remainder", "repeat",
-    "reshape", "resize", "roll", "rollaxis", "rot90", "select", "set_default_dtype", "set_grad_enabled", "sign", "sin", "sinc", "sinh",
-    "sliding_window_view", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis",
-    "tan", "tanh", "tensor", "tensordot", "testing", "tile", "trace", "transpose", "trapezoid", "tril", "triu", "unique", "unstack", "vander",
-    "var", "vdot", "vecdot", "vecmat", "viz", "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "comparison", "composed", "compress", "concatenate", "conj", "conjugate", "convolve", "copy", "copysign", "corrcoef", "correlate", "cos",
+    "cosh", "cov", "cross", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "data", "deg2rad", "delete", "detect_anomaly", "diag",
+    "diagflat", "diagonal", "diff", "divide", "divmod", "dot", "dsplit", "dstack", "ediff1d", "einsum", "enable_grad", "equal", "errors",
+    "examples", "exp", "exp2", "expand_dims", "expm1", "extract", "eye", "fabs", "flip", "fliplr", "flipud", "float_power", "fmax", "fmin",
+    "fmod", "frexp", "from_dlpack", "from_numpy", "full", "full_like", "get_default_dtype", "grad", "gradient", "greater", "greater_equal",
+    "heaviside", "hsplit", "hstack", "hypot", "imag", "inner", "insert", "interp", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan",
+    "kron", "ldexp", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "manual_seed", "matmul",
+    "matrix_transpose", "matvec", "max", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "modf", "moveaxis", "multiply",
+    "nan_to_num", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd",
+    "nansum", "nanvar", "negative", "nn", "no_grad", "norm", "not_equal", "ones", "ones_like", "optim", "outer", "pad", "partition",
+    "percentile", "polyval", "positive", "power", "prod", "ptp", "quantile", "rad2deg", "rand", "rand_like", "randn", "randn_like", "ravel",
+    "real", "real_if_close", "reciprocal", "relu", "remainder", "repeat", "reshape", "resize", "roll", "rollaxis", "rot90", "select",
+    "set_default_dtype", "set_grad_enabled", "sign", "sin", "sinc", "sinh", "sliding_window_view", "sort", "split", "sqrt", "square", "squeeze",
+    "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensor", "tensordot", "testing", "tile", "trace",
+    "transpose", "trapezoid", "tril", "triu", "unique", "unstack", "vander", "var", "vdot", "vecdot", "vecmat", "viz", "vsplit", "vstack",
+    "where", "zeros", "zeros_like",
 ]
 
 _LATER = ("cli", "comparison", "data", "examples", "func", "nn", "optim", "testing", "viz")

@@ -194,9 +194,7 @@ def why_no_grad(x: Tensor, loss: Tensor | None = None) -> str:
 
 def _why_not_recorded(x: Tensor, loss: Tensor | None) -> str:
     if x.dtype.kind in "biu":
-        return f"has dtype {x.dtype}: only real floating numbers have a gradient; convert it: x.astype('float32').requires_grad_()"
-    if x.dtype.kind == "c":
-        return f"has dtype {x.dtype}, and complex tensors have no gradient here; take the real and the imaginary part as two tensors"
+        return f"has dtype {x.dtype}: only floating numbers have a gradient; convert it: x.astype('float32').requires_grad_()"
     used = _used_as_data(x, loss)
     return (
         "needs no gradient: it was made without requires_grad=True, is detached, or was computed under no_grad, or from tensors that "

@@ -2,6 +2,9 @@
 
 A node is visited after all that used it, so its gradient is complete when its rules run. The walk asks the op for the gradient
 of each parent, undoes broadcasting, casts to the dtype of the value, sums, and lets go of what the node kept.
+
+Of complex numbers the walk has the conjugate of the gradient that a user sees: L moves by the real part of sum(g * d out). So the rule of
+a holomorphic function is that of calculus, g * b for a product, and stands as it is for real numbers. Tensors conjugate what goes in and out.
 """
 
 from __future__ import annotations
@@ -148,18 +151,16 @@ def _repeated(shape: tuple[int, ...], to: tuple[int, ...]) -> tuple[int, ...] | 
 
 
 def _cast(c: Any, node: Node, parent: Node) -> Any:
-    """A gradient has the dtype of its value."""
-    if c.dtype.kind == "c":
-        # The rules do not conjugate: what they say of complex numbers would be wrong for every function that is not holomorphic.
-        raise DTypeError(
-            f"{node.op!r}: complex values were computed from {describe(parent)}, and gradients through complex numbers are not "
-            f"taken; compute with the real and the imaginary part"
-        )
-    if parent.dtype.kind != "f":
+    """A gradient has the dtype of its value. Complex values computed from a real one move with it as the real part of their gradient says."""
+    if parent.dtype.kind not in "fc":
         raise DTypeError(
             f"{node.op!r}: an input{f' ({parent.name!r})' if parent.name else ''} has dtype {parent.dtype}, which has no gradient; convert what it "
             f"was computed from by detach() first"
         )
+    if c.dtype.kind == "c" and parent.dtype.kind == "f":
+        if node.dtype.kind != "c":
+            raise DTypeError(_wrong_gradient(node, parent, f"complex numbers ({c.dtype})", "real, as the value and the input are"))
+        c = c.real
     return c.astype(parent.dtype)
 
 

@@ -49,8 +49,10 @@ class Op(metaclass=OpType):
         constants = ("mask",)   inputs that have no gradient. Every other input must have a rule.
         broadcasts = True       if NumPy's broadcasting repeats the inputs; the walk sums the gradients back.
         view = True             if the value shares memory with the input.
+        real = True             if forward and rules are for real numbers only: complex ones are refused.
         axis: int = 0           settings, as annotated fields: numbers, strings, tuples of them. They make the name of an op.
 
+    For complex numbers a rule says what calculus says of a holomorphic function, g * 3 * x * x for a cube; engine/backward.py has more.
     Rules are written with operators, methods and NumPy functions, so they run on arrays, and record themselves on Tensors. What would
     lose its history there is refused: an array that forward computed and hid, x.numpy(), no_grad; x.detach() says that it is a constant.
 
@@ -72,6 +74,7 @@ class Op(metaclass=OpType):
     constants: ClassVar[tuple[str, ...]] = ()
     broadcasts: ClassVar[bool] = False
     view: ClassVar[bool] = False
+    real: ClassVar[bool] = False
     joint: ClassVar[bool] = False
     """Whether one method, backward, gives the gradients of all inputs."""
     fused: ClassVar[bool] = False

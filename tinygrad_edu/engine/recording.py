@@ -22,11 +22,12 @@ _new = object.__new__
 
 def _forward_of(op: Op) -> Callable[..., Any]:
     """The forward of an op; one from outside the library sees its inputs read-only, and what it returns is no part of them."""
+    of_arrays = _of_real_numbers(op) if op.real else op.forward
     if not op.foreign:
-        return op.forward
+        return of_arrays
 
     def forward(*values):
-        result = op.forward(*[read_only(value) for value in values])
+        result = of_arrays(*[read_only(value) for value in values])
         if type(result) is tuple and not op.fused:
             raise DefinitionError(f"{op!r}: forward returned a tuple; an Op returns the value alone. {_keeping(op, result)}")
         out = result[0] if type(result) is tuple else result
@@ -35,6 +36,18 @@ def _forward_of(op: Op) -> Callable[..., Any]:
         if any(isinstance(value, np.ndarray) and np.may_share_memory(out, value) for value in values):
             out = out.copy()
         return (out, *result[1:]) if type(result) is tuple else out
+
+    return forward
+
+
+def _of_real_numbers(op: Op) -> Callable[..., Any]:
+    """The forward of an op that is for real numbers only; complex ones are refused."""
+
+    def forward(*values):
+        for i, value in enumerate(values):
+            if value is not None and np.iscomplexobj(value):
+                raise DTypeError(f"{op!r}: {op.input_name(i)} is complex; it needs to be real: take x.real, x.imag or abs(x)")
+        return op.forward(*values)
 
     return forward
 

@@ -36,11 +36,12 @@ class Tensor:
         data           numbers, nested lists of numbers, an array or a Tensor; copied.
         dtype          any NumPy dtype. Without it, arrays keep theirs, Python floats take the default dtype (float32),
                        ints become int64 and bools bool.
-        requires_grad  whether operations on it are recorded; only for a real floating dtype.
+        requires_grad  whether operations on it are recorded; only for a floating dtype, real or complex.
         name           a name for errors and diagrams.
     Raises DTypeError for data that are not numbers, and for requires_grad on integers or bools.
 
-    Functions of NumPy work on it (np.exp(x)), and so do the methods and operators that an ndarray has.
+    Functions of NumPy work on it (np.exp(x)), and so do the methods and operators that an ndarray has. The gradient of a complex tensor is
+    dL/d(real part) + 1j * dL/d(imaginary part), as in PyTorch: for z * z it is 2 * conj(z). JAX's is its conjugate.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> y = (x * x).sum()
@@ -101,6 +102,8 @@ class Tensor:
         def __invert__(self) -> Tensor: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
         T: Tensor
+        real: Tensor
+        imag: Tensor
         def abs(self, *args: Any, **kwargs: Any) -> Tensor: ...
         def all(self, *args: Any, **kwargs: Any) -> Tensor: ...
         def any(self, *args: Any, **kwargs: Any) -> Tensor: ...
@@ -110,6 +113,8 @@ class Tensor:
         def astype(self, *args: Any, **kwargs: Any) -> Tensor: ...
         def clip(self, *args: Any, **kwargs: Any) -> Tensor: ...
         def compress(self, *args: Any, **kwargs: Any) -> Tensor: ...
+        def conj(self) -> Tensor: ...
+        def conjugate(self) -> Tensor: ...
         def copy(self, *args: Any, **kwargs: Any) -> Tensor: ...
         def cumprod(self, *args: Any, **kwargs: Any) -> Tensor: ...
         def cumsum(self, *args: Any, **kwargs: Any) -> Tensor: ...
@@ -244,11 +249,10 @@ class Tensor:
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Start, or stop, recording what is computed with this leaf. Returns the tensor."""
         if requires_grad and self._node is None:
-            if self.dtype.kind != "f":
+            if self.dtype.kind not in "fc":
                 raise DTypeError(
-                    f"requires_grad: {_called(self)} has dtype {self.dtype}, and only real floating numbers have a gradient here; "
-                    + ("take the real and the imaginary part as two tensors" if self.dtype.kind == "c"
-                       else f"convert it: x.astype({_default_dtype.name!r})")
+                    f"requires_grad: {_called(self)} has dtype {self.dtype}, and only floating numbers, real or complex, have a gradient; "
+                    f"convert it: x.astype({_default_dtype.name!r})"
                 )
             leaf = getattr(self, "_leaf", None)
             same = leaf is not None and (leaf.shape, leaf.dtype) == (self.shape, self.dtype)
@@ -312,10 +316,12 @@ class Tensor:
             raise GraphError(f"register_hook: {_called(self)} needs no gradient, so the hook would never be called")
 
         shape, dtype, called = node.shape, node.dtype, describe(node)       # not node itself, or node and hook would hold each other
+        is_complex = dtype.kind == "c"
 
         def run(g: Any) -> Any:
             recorded = isinstance(g, Tensor)
             seen = g if recorded else wrap(read_only(g))       # other nodes may have the same array as their gradient
+            seen = seen.conj() if is_complex else seen
             result = hook(seen)
             if result is None or result is seen:
                 return g
@@ -323,7 +329,9 @@ class Tensor:
                 result = wrap(np.asarray(result))
             if result.shape != shape:
                 raise ShapeError(f"the hook of {called} returned shape {result.shape}; it needs to be {shape}")
-            return result.astype(dtype) if recorded else result._data.astype(dtype, copy=False)
+            result = result.astype(dtype, copy=False)
+            result = result.conj() if is_complex else result
+            return result if recorded else result._data
 
         if node.hooks is None:
             node.hooks = {}
@@ -335,11 +343,12 @@ class Tensor:
         """Add the gradient of this tensor to grad of every leaf that it was computed from.
 
         Parameters
-            gradient      dL/d(this), of this tensor's shape; may be left out for a single element, where it is 1.
+            gradient      dL/d(this), of this tensor's shape; may be left out for a single real number, where it is 1.
             retain_graph  keep what the nodes hold, for another walk; None means create_graph.
             create_graph  record the walk itself, so that the gradients can be differentiated.
         Raises GraphError if nothing was recorded or the graph was freed, ShapeError if gradient is missing or of another shape,
-        and MutationError if a value that is needed was changed in place. Then every grad is as it was.
+        DTypeError if it is missing and this is complex, and MutationError if a value that is needed was changed in place. Then every
+        grad is as it was.
 
         >>> x = Tensor(3.0, requires_grad=True)
         >>> (x * x).backward()
@@ -348,7 +357,7 @@ class Tensor:
         """
         found = _gradients([self], None, [gradient], create_graph, retain_graph, "backward")
         # With create_graph too grad gets memory of its own: the rule of a sum gives one gradient to both of its inputs.
-        gradients = {node: found[node].copy() if create_graph else wrap(own(found, node)) for node in found}
+        gradients = {node: _recorded_copy(found[node]) if create_graph else wrap(own(found, node)) for node in found}
         with _filling:
             filled = {node: g if node.grad is None else node.grad + g for node, g in gradients.items()}
             for node, g in filled.items():
@@ -487,7 +496,7 @@ def grad(
 
     Parameters
         outputs, inputs  a tensor or a sequence of them; inputs need not be leaves.
-        grad_outputs     dL/d(output) for each output; None, or None for a single element, means 1.
+        grad_outputs     dL/d(output) for each output; None, or None for a single real number, means 1.
         create_graph     record the walk, so that the gradients can be differentiated again.
         retain_graph     keep what the nodes hold, for another walk; None means create_graph.
         allow_unused     give None for an input that outputs do not depend on, instead of an error.
@@ -516,7 +525,7 @@ def grad(
     for i, tensor in enumerate(inputs):
         node = tensor._node
         if node is not None and node in found:
-            results.append(found[node].copy() if create_graph else wrap(own(found, node)))
+            results.append(_recorded_copy(found[node]) if create_graph else wrap(own(found, node)))
         elif allow_unused:
             results.append(None)
         else:
@@ -546,6 +555,11 @@ def _gradients(
                     f"{who}: {_called(output)} has shape {output.shape}; only for a single element the gradient may be left out: "
                     f"give a gradient of this shape, or reduce it first, with x.sum() or x.mean()"
                 )
+            if output.dtype.kind == "c":
+                raise DTypeError(
+                    f"{who}: {_called(output)} is complex ({output.dtype}); only for a real number the gradient may be left out: give a "
+                    f"gradient, or make a real number of it, with abs(x) or x.real"
+                )
             gradient = np.ones(output.shape, output.dtype) if output.shape else output.dtype.type(1)
         if not isinstance(gradient, Tensor):
             gradient = wrap(gradient if isinstance(gradient, np.generic) else np.asarray(gradient))
@@ -556,6 +570,9 @@ def _gradients(
         if gradient.dtype != output.dtype:
             gradient = gradient.astype(output.dtype)
         nodes.append(node)
+        if gradient.dtype.kind == "c":
+            with enable_grad() if create_graph else no_grad():
+                gradient = gradient.conj()
         starts.append(gradient if create_graph else gradient._data)
     retain = create_graph if retain_graph is None else retain_graph
     targets = None if inputs is None else [tensor._node for tensor in inputs if tensor._node is not None]
@@ -632,9 +649,16 @@ def set_default_dtype(dtype: Any) -> None:
     _default_dtype = np.dtype(dtype)
 
 
+def _recorded_copy(gradient: Tensor) -> Tensor:
+    """A gradient that a recorded walk found, as users see it, in memory of its own. Of complex numbers the walk has the conjugate."""
+    return gradient.conj() if gradient.dtype.kind == "c" else gradient.copy()
+
+
 def own(found: dict[Node, Any], node: Node) -> Any:
-    """The gradient of node as an array that nobody else can see: copied, unless found holds the only reference to it."""
+    """The gradient of node, as users see it, as an array that nobody else can see: copied, unless found holds the only reference to it."""
     g = found[node]
+    if g.dtype.kind == "c":
+        return np.conjugate(g._data if isinstance(g, Tensor) else g)
     if isinstance(g, Tensor):
         return g._data.copy()   # a rule computed with Tensors of its own
     if type(g) is not np.ndarray:

@@ -43,6 +43,7 @@ class ScaledDotProductAttention(Fused):
     p: float = 0.0
     constants = ("dropout_mask",)
     broadcasts = True
+    real = True
 
     def forward(self, q, k, v, mask, dropout_mask):
         batch = _batch(q, k, v, mask, dropout_mask)

@@ -30,6 +30,7 @@ class BinaryCrossEntropyWithLogits(Fused):
 
     reduction: str = "mean"
     constants = ("weight", "pos_weight")
+    real = True
 
     def forward(self, logits, target, weight, pos_weight):
         arrays = logits, target, _times(pos_weight, target)

@@ -45,6 +45,7 @@ class CDist(Fused):
     """
 
     p: float = 2.0
+    real = True
 
     def forward(self, x1, x2):
         out = np.empty((*x1.shape[:-1], x2.shape[-2]), np.result_type(x1, x2))

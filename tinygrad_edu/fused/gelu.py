@@ -24,6 +24,8 @@ class GELU(Fused):
     With erfc, and not with 1 + erf, out keeps its digits where x is far below 0.
     """
 
+    real = True
+
     def forward(self, x):
         def kernel(out, x, cdf, z, t):
             np.multiply(x, math.sqrt(0.5), out=cdf)

@@ -23,6 +23,7 @@ class LogSoftmax(Fused):
     """
 
     axis: int = -1
+    real = True
 
     def forward(self, x):
         out = np.empty(x.shape, np.result_type(x, 1.0))

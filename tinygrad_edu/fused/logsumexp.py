@@ -27,6 +27,7 @@ class LogSumExp(Fused):
 
     axis: tuple[int, ...]
     keepdims: bool = False
+    real = True
 
     def forward(self, x):
         lines, axis = self._with_one_axis(x)

@@ -33,6 +33,7 @@ class Norm(Fused, Reduction):
     """
 
     ord: float = 2.0
+    real = True
 
     def forward(self, x):
         wide = x.astype(np.float32) if x.dtype == np.float16 else x

@@ -25,6 +25,7 @@ class Softplus(Fused):
 
     beta: float = 1.0
     threshold: float = 20.0
+    real = True
 
     def forward(self, x):
         def kernel(out, x, rest):

@@ -20,6 +20,7 @@ class Spread(Fused, Reduction):
     """
 
     ddof: float = 0
+    real = True
 
     def deviations(self, x: Any, mean: Any = None) -> tuple[Any, Any]:
         """x minus its mean; and the mean of x minus its first element, which may be given."""
@@ -132,7 +133,7 @@ def var(
     mean: Any = None,
     correction: Any = None,
 ) -> Tensor:
-    """Variance of the elements of a along some axes: the mean square deviation, divided by n - ddof.
+    """Variance of the elements of a along some axes: the mean square deviation, divided by n - ddof; of complex numbers that of |x - mean|.
 
     Parameters
         a           tensor or array of any shape.
@@ -187,6 +188,10 @@ def _spread(
     a = as_tensor(a)
     if dtype is not None:
         a = astype(a, dtype)
+    if a.dtype.kind == "c" or np.iscomplexobj(mean):
+        means = (None, None) if mean is None else (np.real(mean), np.imag(mean))
+        parts = [_spread(Var, part, axis, None, None, ddof, keepdims, where, m, None) for part, m in zip((a.real, a.imag), means)]
+        return parts[0] + parts[1] if op is Var else _root(parts[0] + parts[1])
     if where is not True or mean is not None:
         variance = _variance_of_some(a, axis, ddof, keepdims, where, mean)
         return variance if op is Var else _root(variance)

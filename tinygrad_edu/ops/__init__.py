@@ -7,6 +7,7 @@ from typing import Any
 
 from ..engine.tensor import Tensor, change_in_place
 from . import (
+    complex_numbers,
     creation,
     cumulative,
     decompositions,
@@ -79,6 +80,8 @@ _METHODS = {
     "relu": elementwise.relu,
     "clip": elementwise.clip,
     "astype": elementwise.astype,
+    "conj": complex_numbers.conjugate,
+    "conjugate": complex_numbers.conjugate,
     "copy": elementwise.copy,
     "reshape": shape.reshape_method,
     "ravel": shape.ravel,
@@ -103,6 +106,8 @@ _METHODS = {
     "nonzero": without_gradient.nonzero,
     "round": without_gradient.round,
     "T": _without_arguments(shape.transpose),
+    "real": _without_arguments(complex_numbers.real),
+    "imag": _without_arguments(complex_numbers.imag),
 }
 
 for _name, _function in _OPERATORS.items():

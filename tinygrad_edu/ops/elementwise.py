@@ -8,6 +8,7 @@ import numpy as np
 
 from ..engine.op import Elementwise, Op, implements, public
 from ..engine.tensor import Tensor
+from ..errors import DTypeError
 
 
 class Add(Elementwise):
@@ -113,7 +114,8 @@ class Power(Elementwise):
         return g * np.where(undefined, 0, b * a ** np.where(undefined, 1, b - 1))
 
     def grad_b(self, g, a, out):
-        return g * out * np.log(np.where(a == 0, 1, a))
+        base = np.where(a == 0, 1, a)
+        return g * out * np.log(base if base.dtype == out.dtype else base.astype(out.dtype))        # of numbers below 0 it may be complex
 
 
 class PowerByNumber(Elementwise):
@@ -249,7 +251,7 @@ class Abs(Elementwise):
     out = |x|
 
     Shapes    out has the shape of x.
-    Gradient  dL/dx = g * sign(x), 0 at 0.
+    Gradient  dL/dx = g * sign(x), 0 at 0; of complex numbers g * conj(sign(x)).
     Keeps     x.
     """
 
@@ -257,7 +259,7 @@ class Abs(Elementwise):
         return abs(x)
 
     def grad_x(self, g, x):
-        return g * np.sign(x)
+        return g * np.conjugate(np.sign(x)) if x.dtype.kind == "c" else g * np.sign(x)
 
 
 class Tanh(Elementwise):
@@ -490,7 +492,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: None = None, *, min:
 
 
 def astype(x: Tensor, dtype: Any, copy: bool = True) -> Tensor:
-    """x in another dtype; without copy, x itself if it has that dtype already.
+    """x in another dtype; without copy, x itself if it has that dtype already. Of complex numbers x.real or x.imag is meant, so say it.
 
     >>> astype(Tensor([1, 2]), np.float64)
     Tensor([1., 2.], dtype=float64)
@@ -498,6 +500,8 @@ def astype(x: Tensor, dtype: Any, copy: bool = True) -> Tensor:
     dtype = np.dtype(dtype)
     if x.dtype == dtype and not copy:
         return x
+    if x.dtype.kind == "c" and dtype.kind in "fiu":
+        raise DTypeError(f"astype: the imaginary part of {x.dtype} would be lost in {dtype}; take x.real, x.imag or abs(x)")
     return AsType(dtype)(x if dtype.kind in "fc" else x.detach())       # whole numbers and bools have no gradient
 
 

@@ -153,6 +153,8 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 def setitem(x: Tensor, index: Any, value: Any) -> None:
     """x[index] = value, in the memory of x. If it is recorded, x moves to a new place in the graph."""
     pattern, arrays = split(index)
+    if x.dtype.kind != "c" and np.iscomplexobj(getattr(value, "_data", value)):
+        raise DTypeError(f"setitem: {_called(x)} has dtype {x.dtype} and cannot hold complex values; assign value.real or convert it first")
     if is_grad_enabled() and (x.requires_grad or (isinstance(value, Tensor) and value.requires_grad)):
         change_in_place(x, _replaced, pattern, arrays, value)
     else:
@@ -163,9 +165,9 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
 
 
 def _replaced(x: Tensor, pattern: tuple, arrays: tuple, value: Any) -> Tensor:
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fc":
         raise DTypeError(
-            f"setitem: the tensor{f' {x.name!r}' if x.name else ''} has dtype {x.dtype} and cannot hold a value that requires grad; "
+            f"setitem: {_called(x)} has dtype {x.dtype} and cannot hold a value that requires grad; "
             f"convert it: x.astype({value.dtype.name!r}), or assign value.detach()"
         )
     target = x.data[with_arrays(pattern, arrays)].shape
@@ -173,6 +175,10 @@ def _replaced(x: Tensor, pattern: tuple, arrays: tuple, value: Any) -> Tensor:
     if extra > 0 and isinstance(value, Tensor) and value.shape[:extra] == (1,) * extra:
         value = value.reshape(value.shape[extra:])      # NumPy takes leading axes of size 1; a gradient has to find its way back
     return SetItem(pattern)(x, value, *arrays)
+
+
+def _called(x: Tensor) -> str:
+    return f"the tensor{f' {x.name!r}' if x.name else ''}"
 
 
 def split(index: Any) -> tuple[tuple, tuple[np.ndarray, ...]]:

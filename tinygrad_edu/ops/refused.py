@@ -27,8 +27,8 @@ _REASONS = {
 NOT_YET = "its gradient is not written yet"
 
 _LATER = (
-    "argpartition astype conj conjugate copyto geomspace imag ix_ linspace logspace put_along_axis real real_if_close unique_all unique_counts "
-    "unique_inverse unique_values unwrap angle fft.fft fft.fft2 fft.fftn fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn fft.ifftshift "
+    "argpartition astype copyto geomspace ix_ linspace logspace put_along_axis unique_all unique_counts "
+    "unique_inverse unique_values unwrap fft.fft fft.fft2 fft.fftn fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn fft.ifftshift "
     "fft.ihfft fft.irfft fft.irfft2 fft.irfftn fft.rfft fft.rfft2 fft.rfftn "
 )
 

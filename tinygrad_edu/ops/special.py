@@ -80,6 +80,8 @@ class Erfc(Elementwise):
     Keeps     x.
     """
 
+    real = True
+
     def forward(self, x):
         return complementary_error_function(x)
 

@@ -214,7 +214,7 @@ def _covariance(function: str, m: Any, y: Any, rowvar: bool, bias: bool, ddof: A
         y = reshape(y, (1, -1)) if y.ndim < 2 else y if rowvar or y.shape[0] == 1 else y.T
         x = concatenate([x, y], 0)
     n = x.shape[1]
-    weights = np.ones(n, x.dtype)
+    weights = np.ones(n, x.real.dtype)
     for given in (fweights, aweights):
         if given is not None:
             weights = weights * np.asarray(given.data if isinstance(given, Tensor) else given)
@@ -227,7 +227,8 @@ def _covariance(function: str, m: Any, y: Any, rowvar: bool, bias: bool, ddof: A
         freedom = total - ddof * float((weights * of_aweights).sum()) / total
     weights = weights.astype(x.dtype)
     centered = x - sum(x * weights, 1, keepdims=True) / weights.sum()
-    return matmul(centered * weights, centered.T) / float(np.maximum(freedom, 0) if freedom > 0 else np.nan if freedom == 0 else 0)
+    other = centered.conj() if centered.dtype.kind == "c" else centered
+    return matmul(centered * weights, other.T) / float(np.maximum(freedom, 0) if freedom > 0 else np.nan if freedom == 0 else 0)
 
 
 @implements(np.cov)
@@ -352,7 +353,7 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepd
     refuse_out("nanmean", out)
     values, valid = _without_nan(a, 0)
     counted = valid if where is True else valid & (where.data if isinstance(where, Tensor) else np.asarray(where))
-    values = values if values.dtype.kind == "f" else values.astype(np.float64)
+    values = values if values.dtype.kind in "fc" else values.astype(np.float64)
     found = sum(values, axis, dtype, keepdims=keepdims, where=where)
     counts = np.sum(counted, axis=axis, keepdims=keepdims)
     return choose(counts == 0, np.array(np.nan, found.dtype), found / np.maximum(counts, 1).astype(found.dtype))
@@ -365,12 +366,13 @@ def _nanvar(
     if correction is not None and correction is not np._NoValue:
         ddof = correction
     a = as_tensor(a)
-    a = a.astype(np.float64 if dtype is None else dtype) if a.dtype.kind != "f" or dtype is not None else a
+    a = a.astype(np.float64 if dtype is None else dtype) if a.dtype.kind not in "fc" or dtype is not None else a
     values, valid = _without_nan(a, 0)
     counted = valid if where is True else valid & (where.data if isinstance(where, Tensor) else np.asarray(where))
     middle = nanmean(a, axis, keepdims=True, where=where) if given_mean is None or given_mean is np._NoValue else as_tensor(given_mean)
     deviations = choose(counted, values - middle, np.array(0, a.dtype))
-    squares = sum(deviations * deviations, axis, keepdims=keepdims)
+    squares = (deviations * deviations.conj()).real if a.dtype.kind == "c" else deviations * deviations
+    squares = sum(squares, axis, keepdims=keepdims)
     freedom = np.sum(counted, axis=axis, keepdims=keepdims) - ddof
     return choose(freedom <= 0, np.array(np.nan, squares.dtype), squares / np.where(freedom <= 0, 1, freedom).astype(squares.dtype))
 

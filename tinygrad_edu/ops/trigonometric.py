@@ -161,7 +161,7 @@ class Arcsinh(Elementwise):
         return np.arcsinh(x)
 
     def grad_x(self, g, x):
-        return g / np.hypot(x, 1)
+        return g / (np.sqrt(x * x + 1) if x.dtype.kind == "c" else np.hypot(x, 1))      # of real x without overflow
 
 
 class Arccosh(Elementwise):
@@ -170,7 +170,7 @@ class Arccosh(Elementwise):
     out = log(x + sqrt(x * x - 1))
 
     Shapes    out has the shape of x.
-    Gradient  dL/dx = g / sqrt((x - 1) * (x + 1)), infinite at 1.
+    Gradient  dL/dx = g / (sqrt(x - 1) * sqrt(x + 1)), infinite at 1. One root of the product has the wrong sign left of 0.
     Keeps     x.
     """
 
@@ -178,7 +178,7 @@ class Arccosh(Elementwise):
         return np.arccosh(x)
 
     def grad_x(self, g, x):
-        return g / np.sqrt((x - 1) * (x + 1))
+        return g / (np.sqrt(x - 1) * np.sqrt(x + 1))
 
 
 class Arctanh(Elementwise):
@@ -239,7 +239,7 @@ class Arctan2(Elementwise):
 
     Shapes    a and b broadcast together; out has their common shape.
     Gradient  dL/da = g * b / (a * a + b * b)
-              dL/db = -g * a / (a * a + b * b), and both 0 at (0, 0), where the angle has no derivative.
+              dL/db = -g * a / (a * a + b * b), and both 0 at (0, 0), at every order, where the angle has no derivative.
     Keeps     a and b.
     """
 
@@ -247,12 +247,12 @@ class Arctan2(Elementwise):
         return np.arctan2(a, b)
 
     def grad_a(self, g, a, b):
-        r = _at_least_something(np.hypot(a, b))
-        return g * (b / r / r)          # not b / r**2, which overflows
+        r = np.hypot(a, b)
+        return g * _ratio(_ratio(b, r), r)          # not b / r**2, which overflows
 
     def grad_b(self, g, a, b):
-        r = _at_least_something(np.hypot(a, b))
-        return -g * (a / r / r)
+        r = np.hypot(a, b)
+        return -g * _ratio(_ratio(a, r), r)
 
 
 class Hypot(Elementwise):
@@ -262,7 +262,7 @@ class Hypot(Elementwise):
 
     Shapes    a and b broadcast together; out has their common shape.
     Gradient  dL/da = g * a / out
-              dL/db = g * b / out, and both 0 at (0, 0), where the length has no derivative.
+              dL/db = g * b / out, and both 0 at (0, 0), at every order, where the length has no derivative.
     Keeps     a for dL/da and b for dL/db; out.
     """
 
@@ -270,15 +270,16 @@ class Hypot(Elementwise):
         return np.hypot(a, b)
 
     def grad_a(self, g, a, out):
-        return g * (a / _at_least_something(out))
+        return g * _ratio(a, out)
 
     def grad_b(self, g, b, out):
-        return g * (b / _at_least_something(out))
+        return g * _ratio(b, out)
 
 
-def _at_least_something(r: Any) -> Any:
-    """r, with 1 in place of 0: what is divided by it is 0 as well."""
-    return np.where(r == 0, 1, r)
+def _ratio(a: Any, r: Any) -> Any:
+    """a / r, and where r is 0 it is 0, with all its derivatives."""
+    is_zero = r == 0
+    return np.where(is_zero, 0, a) / np.where(is_zero, 1, r)
 
 
 class Sinc(Op):

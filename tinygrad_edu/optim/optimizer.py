@@ -14,7 +14,7 @@ import numpy as np
 from ..engine import changes
 from ..engine.modes import enable_grad
 from ..engine.tensor import Tensor, wrap
-from ..errors import StateError
+from ..errors import DTypeError, StateError
 
 BLOCK = 256 * 1024
 """How many bytes of a parameter are updated at a time: with gradient, state and scratch they stay in the cache of one core."""
@@ -344,6 +344,8 @@ class Optimizer:
                 f"{called} needs no gradient, so no step would ever change it; call requires_grad_() on it, or leave it out: "
                 f"[p for p in parameters if p.requires_grad]",
             )
+            if parameter.dtype.kind == "c":
+                raise DTypeError(f"{self._name}: {called} is complex; optimize its real and its imaginary part, as two parameters")
             self.require(parameter.data.flags.writeable, f"{called} has a read-only array; make the parameter of a copy: x.copy()")
             self.require(parameter not in seen, f"{called} is given twice, and would be changed twice in a step; give it once")
             seen.add(parameter)

@@ -50,7 +50,7 @@ class Case:
         self.function = function
         self.inputs = {key: value for key, value in arguments.items() if isinstance(value, np.ndarray)}
         self.settings = {key: value for key, value in arguments.items() if key not in self.inputs}
-        self.differentiable = tuple(key for key, value in self.inputs.items() if value.dtype.kind == "f" and key not in constants)
+        self.differentiable = tuple(key for key, value in self.inputs.items() if value.dtype.kind in "fc" and key not in constants)
         self.oracle = oracle or _numpys(function)
         self.name = name
         if name is None and getattr(function, "__name__", "") == "<lambda>":

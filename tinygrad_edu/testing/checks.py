@@ -58,7 +58,9 @@ def checks_for(op: type[Op]) -> tuple[Callable[[Case], None], ...]:
 
 def incoming(out: Tensor) -> np.ndarray:
     """A gradient to send back from out: numbers without any regularity, the same each time."""
-    return np.asarray(np.random.default_rng(1).standard_normal(out.shape).astype(out.dtype))
+    rng = np.random.default_rng(1)
+    g = rng.standard_normal(out.shape)
+    return np.asarray((g + 1j * rng.standard_normal(out.shape) if out.dtype.kind == "c" else g).astype(out.dtype))
 
 
 def run(case: Case, *arrays: np.ndarray, g: np.ndarray | None = None) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -132,21 +134,30 @@ def check_float32(case: Case) -> None:
 
     Where one input alone is float32, the value has NumPy's dtype, and each gradient that of its input; a Fused may refuse this.
     """
-    single = [array.astype(np.float32) if array.dtype == np.float64 else array for array in case.arrays]
-    double = [array.astype(np.float64) if array.dtype == np.float32 else array for array in single]
+    single = [_in(_SINGLE, array) for array in case.arrays]
+    double = [_in(_DOUBLE, array) for array in single]
     got = run(case, *single)
     expected = case.expected(*single)
     dtype = np.dtype(np.float32) if isinstance(expected, Tensor) else expected.dtype
     _require(got[0].dtype == dtype, case, f"of float32 inputs the value is {got[0].dtype}; it needs to be {dtype}")
-    g = incoming(case(*case.tensors(*single))).astype(np.float64)
+    g = _in(_DOUBLE, incoming(case(*case.tensors(*single))))
     _require_same_run(got, run(case, *double, g=g), case, "in float32", 2e-5)
     if isinstance(expected, Tensor) or issubclass(case.op or Op, Fused):
         return
     for name in case.differentiable:
-        mixed = [array.astype(np.float32) if key == name else array for key, array in case.inputs.items()]
+        mixed = [_in(_SINGLE, array) if key == name else array for key, array in case.inputs.items()]
         value, _ = run(case, *mixed)
         dtype = case.expected(*mixed).dtype
         _require(value.dtype == dtype, case, f"with only {name} in float32 the value is {value.dtype}; it needs to be {dtype}")
+
+
+_SINGLE = {np.dtype(np.float64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(np.complex64)}
+_DOUBLE = {single: double for double, single in _SINGLE.items()}
+
+
+def _in(dtypes: dict[np.dtype, np.dtype], array: np.ndarray) -> np.ndarray:
+    """An array in the dtype that takes the place of its own."""
+    return array.astype(dtypes.get(array.dtype, array.dtype), copy=False)
 
 
 def check_memory_layout(case: Case) -> None:
@@ -155,7 +166,7 @@ def check_memory_layout(case: Case) -> None:
     g = incoming(case(*case.tensors()))
     for layout, arranged in _LAYOUTS.items():
         _require_same_run(run(case, *map(arranged, case.arrays), g=arranged(g)), expected, case, layout)
-    repeated = [_repeated(array) if array.dtype.kind == "f" else array for array in case.arrays]
+    repeated = [_repeated(array) if array.dtype.kind in "fc" else array for array in case.arrays]
     g = _repeated(incoming(case(*case.tensors(*repeated))))
     expected = run(case, *[array.copy() for array in repeated], g=g.copy())
     _require_same_run(run(case, *repeated, g=g), expected, case, "with strides of 0")
@@ -195,7 +206,7 @@ def check_nothing_is_written(case: Case) -> None:
     before = [array.copy() for array in [*arrays, g]]
     expected = run(case, *arrays, g=g)
     for name, array, copied in zip([*case.inputs, "the incoming gradient"], [*arrays, g], before, strict=True):
-        _require(np.array_equal(array, copied, equal_nan=array.dtype.kind == "f"), case, f"{name} was written to")
+        _require(np.array_equal(array, copied, equal_nan=array.dtype.kind in "fc"), case, f"{name} was written to")
         array.flags.writeable = False
     _require_same_run(run(case, *arrays, g=g), expected, case, "of read-only arrays")
 
@@ -217,7 +228,7 @@ def check_used_twice(case: Case) -> None:
     tensors: list[Any] = case.tensors()
     out: Any = case(*tensors)
     g = incoming(out)
-    (out * from_numpy(g) + out * from_numpy(g) * 2).sum().backward()
+    (out + out * 2).backward(from_numpy(g))
     twice = [x.grad.numpy() for x in tensors if x.requires_grad]
     for name, got, single in zip(case.differentiable, twice, run(case, g=g)[1], strict=True):
         _require_close(got, 3 * single, case, f"the gradient of {name}, with the value used twice")

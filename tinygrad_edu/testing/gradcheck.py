@@ -25,6 +25,7 @@ class Derivative:
 
     input     which input moved, in words.
     index     which element of it; None if all moved, along a drawn direction.
+    part      of a complex input which part moved: "real" or "imaginary"; else None.
     computed  what the rules give.
     expected  what the reference gives.
     """
@@ -33,9 +34,11 @@ class Derivative:
     index: tuple[int, ...] | None
     computed: float
     expected: float
+    part: str | None = None
 
     def __str__(self) -> str:
         where = "along a direction that moves all elements" if self.index is None else f"at index {self.index}"
+        where += f", {self.part} part" if self.part else ""
         return f"{self.input} {where}: the rules give {self.computed:.12g}, the reference {self.expected:.12g}"
 
 
@@ -92,14 +95,15 @@ def gradcheck(
 
         L(x) = sum(v * function(x))    dL/dx[i] = (4 D(h / 2) - D(h)) / 3    D(h) = (L(x + h e[i]) - L(x - h e[i])) / (2 h)
 
-    v is drawn once, so that no mistake cancels in the sum. The error of the differences is of the order h**4.
+    v is drawn once, so that no mistake cancels in the sum. The error of the differences is of the order h**4. Of complex outputs L is the
+    real part of sum(conj(v) * function(x)), and a complex input moves along e[i] and along 1j * e[i].
     Order 2 checks the function (x, v) -> dL/dx in the same way, with respect to x and to v, and order 3 checks the gradient of that
     one. They take differences of the gradient as a training step computes it, by the hand-written backward of a fused op, and
     compare them with what went through its composed twin.
 
     Parameters
         function         takes Tensors, returns a Tensor or a tuple of them, and the same value each time.
-        inputs           Tensors, of float64 where they require grad. The others, and what is no Tensor, are constants.
+        inputs           Tensors, of float64 or complex128 where they require grad. The others, and what is no Tensor, are constants.
         order            which derivative is checked: 1, 2, 3 ...
         reference        "differences" takes them in float64; "extended" in longdouble, which shows errors of float64's own size.
         eps              h is eps * max(1, abs(x[i])); make it smaller near a kink.
@@ -136,7 +140,7 @@ def gradcheck(
     values, wanted, names = _opened(inputs)
     _check_deterministic(function, values)
     for level in range(1, order + 1):
-        vs = [np.asarray(generator.standard_normal(output.shape)) for output in _evaluated(function, values)]
+        vs = [_drawn(generator, output) for output in _evaluated(function, values)]
         gradient = _gradient_of(function, wanted)
         if level < order:
             function, values = gradient, [*values, *vs]
@@ -144,15 +148,15 @@ def gradcheck(
             names = [*names, *(f"dL/d(output {j}) of order {level}" for j in range(len(vs)))]
     computed = iter(_evaluated(gradient, [*values, *vs]))
     if reference == "extended":
-        values = [value.astype(np.longdouble) if _is_real(value) else value for value in values]
+        values = [value.astype(np.result_type(value, np.longdouble)) if _is_floating(value) else value for value in values]
     derivatives = []
     for i, name in enumerate(names):
         if wanted[i]:
             found = next(computed)
-            for index, direction in _directions(values[i], generator):
+            for index, direction, part in _directions(values[i], generator):
                 h = eps if index is None else eps * max(1.0, abs(values[i][index]))
                 expected = _difference(function, values, i, h, direction, vs)
-                derivatives.append(Derivative(name, index, float(np.sum(found * direction)), float(expected)))
+                derivatives.append(Derivative(name, index, float(_product(found, direction)), float(expected), part))
     default_rtol, default_atol = TOLERANCES[reference]
     result = GradientCheck(
         order, reference, default_rtol if rtol is None else rtol, default_atol if atol is None else atol, tuple(derivatives)
@@ -170,15 +174,27 @@ def _opened(inputs: Any) -> tuple[list[Any], list[bool], list[str]]:
     if not any(wanted):
         raise GraphError("gradcheck: no input requires grad, so there is no gradient to check; make one with requires_grad=True")
     for x, name, is_wanted in zip(inputs, names, wanted):
-        if is_wanted and x.dtype != np.float64:
+        if is_wanted and x.dtype not in (np.float64, np.complex128):
+            wide = np.result_type(x.dtype, np.float64)
             raise DTypeError(
-                f"gradcheck: {name} has dtype {x.dtype}; only float64 is precise enough for differences: use x.astype('float64')"
+                f"gradcheck: {name} has dtype {x.dtype}; only float64 is precise enough for differences: use x.astype({wide.name!r})"
             )
     return [x.numpy().copy() if isinstance(x, Tensor) else x for x in inputs], wanted, names
 
 
-def _is_real(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+def _is_floating(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fc"
+
+
+def _drawn(generator: np.random.Generator, like: np.ndarray) -> np.ndarray:
+    """Numbers of the shape of an array, complex if it is."""
+    drawn = np.asarray(generator.standard_normal(like.shape))
+    return np.asarray(drawn + 1j * generator.standard_normal(like.shape)) if like.dtype.kind == "c" else drawn
+
+
+def _product(gradient: np.ndarray, change: np.ndarray) -> Any:
+    """How far L moves with a change; the gradient of complex numbers counts by its conjugate."""
+    return np.sum(gradient.conj() * change).real
 
 
 def _check_deterministic(function: Callable, values: list[Any]) -> None:
@@ -220,11 +236,11 @@ def _outputs_of(result: Any) -> tuple[Tensor, ...]:
 
 def _evaluated(function: Callable, values: list[Any]) -> list[np.ndarray]:
     """The outputs of the function at values, as arrays."""
-    dtype = np.result_type(*[value.dtype for value in values if _is_real(value)])
+    dtype = np.result_type(*[value.real.dtype for value in values if _is_floating(value)])
     with no_grad():
         outputs = _outputs_of(function(*[Tensor(value) if isinstance(value, np.ndarray) else value for value in values]))
     for i, output in enumerate(outputs):
-        if output.dtype != dtype:
+        if output.dtype not in (dtype, np.result_type(dtype, np.complex64)):
             raise DTypeError(
                 f"gradcheck: output {i} of the function has dtype {output.dtype}, and its inputs have {dtype}; for differences to be "
                 f"precise it needs to compute in the dtype of its inputs"
@@ -232,17 +248,19 @@ def _evaluated(function: Callable, values: list[Any]) -> list[np.ndarray]:
     return [output.numpy() for output in outputs]
 
 
-def _directions(value: np.ndarray, generator: np.random.Generator) -> Iterator[tuple[tuple[int, ...] | None, np.ndarray]]:
-    """The directions along which an input is moved, each with the index of the one element that moves."""
+def _directions(value: np.ndarray, generator: np.random.Generator) -> Iterator[tuple[tuple[int, ...] | None, np.ndarray, str | None]]:
+    """The directions along which an input is moved, each with the index of the one element that moves, and which part of it does."""
     positions = np.arange(value.size)
     if value.size > MOST_ELEMENTS:
-        yield None, generator.standard_normal(value.shape)
+        yield None, _drawn(generator, value), None
         positions = generator.choice(positions, MOST_ELEMENTS, replace=False)
+    parts: dict[str | None, complex] = {"real": 1, "imaginary": 1j} if value.dtype.kind == "c" else {None: 1}
     for position in positions:
         index = tuple(int(i) for i in np.unravel_index(position, value.shape))
-        direction = np.zeros_like(value)
-        direction[index] = 1
-        yield index, direction
+        for part, step in parts.items():
+            direction = np.zeros_like(value)
+            direction[index] = step
+            yield index, direction, part
 
 
 def _difference(function: Callable, values: list[Any], i: int, h: float, direction: np.ndarray, vs: list[np.ndarray]) -> Any:
@@ -254,7 +272,7 @@ def _difference(function: Callable, values: list[Any], i: int, h: float, directi
     def central(h: float) -> Any:
         pairs = zip(outputs_at(h), outputs_at(-h))
         # Outputs are subtracted before they are summed, so that those which stay the same leave no rounding.
-        return sum(np.sum(v * (up - down)) for v, (up, down) in zip(vs, pairs)) / (2 * h)
+        return sum(_product(v, up - down) for v, (up, down) in zip(vs, pairs)) / (2 * h)
 
     with np.errstate(all="ignore"):                 # a function that ends in NaN is reported as a wrong gradient
         return (4 * central(h / 2) - central(h)) / 3

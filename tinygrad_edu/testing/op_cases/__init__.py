@@ -4,6 +4,7 @@ Inputs stay away from kinks, ties and the ends of domains, where differences say
 """
 
 from . import (
+    complex_numbers,
     cumulative,
     decompositions,
     elementwise,
