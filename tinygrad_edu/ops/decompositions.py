@@ -18,7 +18,7 @@ import numpy as np
 from ..engine.modes import is_grad_enabled
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor, wrap
-from ..errors import UnsupportedError
+from ..errors import DTypeError, UnsupportedError
 from .linalg import matmul, product, square, transposed, values_of
 from .reduce import as_tensor
 
@@ -353,7 +353,7 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Tensor:
     Tensor([[2., 0.],
             [1., 1.]])
     """
-    return Cholesky(bool(upper))(square("cholesky", a))
+    return Cholesky(bool(upper))(of_real_numbers("cholesky", square("cholesky", a)))
 
 
 @implements(np.linalg.eigh)
@@ -371,7 +371,7 @@ def eigh(a: Any, UPLO: Any = "L") -> EighResult:
     >>> eigh(Tensor([[1.0, 0.0], [0.0, -2.0]])).eigenvalues
     Tensor([-2.,  1.])
     """
-    a = square("eigh", a)
+    a = of_real_numbers("eigh", square("eigh", a))
     found = decomposed(np.linalg.eigh, a, UPLO)
     return EighResult(_EIGENVALUES(a, *found), _EIGENVECTORS(a, *found))
 
@@ -383,7 +383,7 @@ def eigvalsh(a: Any, UPLO: Any = "L") -> Tensor:
     >>> eigvalsh(Tensor([[1.0, 0.0], [0.0, -2.0]]))
     Tensor([-2.,  1.])
     """
-    a = square("eigvalsh", a)
+    a = of_real_numbers("eigvalsh", square("eigvalsh", a))
     return eigh(a, UPLO).eigenvalues if records(a) else wrap(np.linalg.eigvalsh(a.data, UPLO))
 
 
@@ -420,8 +420,8 @@ def _real(found: list[Tensor], a: Tensor) -> list[Tensor]:
     """What eig found. Raises UnsupportedError if that is complex and a records."""
     if records(a) and found[0].dtype.kind == "c":
         raise UnsupportedError(
-            f"eig: a has shape {a.shape} and complex eigenvalues, and gradients through complex numbers are not taken; take eigh if a is "
-            f"symmetric, or call it with a.detach()"
+            f"eig: a has shape {a.shape} and complex eigenvalues, whose gradient is not taken here; take eigh if a is symmetric, "
+            f"or call it with a.detach()"
         )
     return found
 
@@ -566,10 +566,17 @@ def decomposed(function: Callable, a: Tensor, *settings: Any) -> list[Tensor]:
 
 
 def matrices(function: str, a: Any) -> Tensor:
-    """a as a tensor. Raises LinAlgError if it has less than two axes."""
+    """a as a tensor. Raises LinAlgError if it has less than two axes, DTypeError for a complex one that is recorded."""
     a = as_tensor(a)
     if a.ndim < 2:
         raise np.linalg.LinAlgError(f"{function}: a has shape {a.shape}; it needs two axes or more")
+    return of_real_numbers(function, a)
+
+
+def of_real_numbers(function: str, a: Tensor) -> Tensor:
+    """a. Raises DTypeError if it is complex and recorded: the rules here are for real matrices."""
+    if a.dtype.kind == "c" and records(a):
+        raise DTypeError(f"{function}: a is complex, and the gradient of this decomposition is taken of real matrices only; give a.detach()")
     return a
 
 
