@@ -400,7 +400,7 @@ def eig(a: Any) -> EigResult:
     >>> eig(Tensor([[1.0, 2.0], [0.0, 3.0]])).eigenvalues
     Tensor([1., 3.])
     """
-    a = square("eig", a)
+    a = of_real_numbers("eig", square("eig", a))
     found = _real(decomposed(np.linalg.eig, a), a)
     return EigResult(_EIGENVALUES_OF_ANY(a, *found), _EIGENVECTORS_OF_ANY(a, *found))
 
@@ -412,7 +412,7 @@ def eigvals(a: Any) -> Tensor:
     >>> eigvals(Tensor([[1.0, 2.0], [0.0, 3.0]]))
     Tensor([1., 3.])
     """
-    a = square("eigvals", a)
+    a = of_real_numbers("eigvals", square("eigvals", a))
     return _EIGENVALUES_OF_ANY(a, *_real(decomposed(np.linalg.eig, a), a))
 
 
