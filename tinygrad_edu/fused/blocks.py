@@ -128,18 +128,3 @@ def _flat(array: Any, shape: tuple[int, ...]) -> Any:
             return array
         array = np.broadcast_to(array, shape)
     return array.reshape(-1)
-
-
-def clear(array: np.ndarray, keep: np.ndarray) -> None:
-    """Set array to 0 where keep is False, in place.
-
-    >>> x = np.array([1.0, np.inf])
-    >>> clear(x, np.array([True, False]))
-    >>> x
-    array([1., 0.])
-    """
-    if array.dtype.char in "efd":
-        bits = array.view(f"i{array.itemsize}")
-        bits &= -keep.view(np.int8)         # all of them or none; a product would leave NaN of infinities, and np.where takes long
-    else:
-        array[~keep] = 0

@@ -6,7 +6,8 @@ import numpy as np
 
 from ..engine.op import Fused
 from ..engine.tensor import Tensor
-from .blocks import clear, filled
+from ..ops.choosing import clear
+from .blocks import filled
 
 
 class Dropout(Fused):

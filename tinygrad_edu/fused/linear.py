@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine.op import Fused
+from ..ops.choosing import select
 from ..ops.elementwise import relu, tanh
 from ..ops.linalg import product
-from .blocks import clear, flat_blocks
+from .blocks import flat_blocks
 from .sigmoid import Sigmoid, logistic
 
 
@@ -99,9 +100,7 @@ class Activation(NamedTuple):
 
 
 def _relu_gradient(g, out):
-    h = g.copy()
-    clear(h, out > 0)
-    return h
+    return select(out > 0, g, 0)
 
 
 def _tanh_gradient(g, out):

@@ -9,6 +9,7 @@ import numpy as np
 from ..engine.op import Elementwise, Op, implements, public
 from ..engine.tensor import Tensor
 from ..errors import DTypeError
+from .choosing import select
 
 
 class Add(Elementwise):
@@ -293,7 +294,7 @@ class ReLU(Elementwise):
         return np.maximum(x, 0)
 
     def grad_x(self, g, out):
-        return np.where(out > 0, g, 0)      # not a product: of an infinite g nothing passes where x < 0
+        return select(out > 0, g, 0)        # not a product: of an infinite g nothing passes where x < 0
 
 
 class Maximum(Elementwise):
@@ -312,10 +313,10 @@ class Maximum(Elementwise):
         return np.maximum(a, b)
 
     def grad_a(self, g, a, b):
-        return np.where(a < b, 0, np.where(a == b, 0.5 * g, g))
+        return select(a < b, 0, select(a == b, 0.5 * g, g))
 
     def grad_b(self, g, a, b):
-        return np.where(b < a, 0, np.where(a == b, 0.5 * g, g))
+        return select(b < a, 0, select(a == b, 0.5 * g, g))
 
 
 class Minimum(Elementwise):
@@ -334,10 +335,10 @@ class Minimum(Elementwise):
         return np.minimum(a, b)
 
     def grad_a(self, g, a, b):
-        return np.where(a > b, 0, np.where(a == b, 0.5 * g, g))
+        return select(a > b, 0, select(a == b, 0.5 * g, g))
 
     def grad_b(self, g, a, b):
-        return np.where(b > a, 0, np.where(a == b, 0.5 * g, g))
+        return select(b > a, 0, select(a == b, 0.5 * g, g))
 
 
 class Where(Elementwise):
@@ -354,13 +355,13 @@ class Where(Elementwise):
     constants = ("condition",)
 
     def forward(self, condition, a, b):
-        return np.where(condition, a, b)[()]
+        return select(condition, a, b)[()]
 
     def grad_a(self, g, condition):
-        return np.where(condition, g, 0)
+        return select(condition, g, 0)
 
     def grad_b(self, g, condition):
-        return np.where(condition, 0, g)
+        return select(condition, 0, g)
 
 
 class Clip(Elementwise):
@@ -384,15 +385,15 @@ class Clip(Elementwise):
             inside = inside & (low <= x)
         if high is not None:
             inside = inside & (x <= high)
-        return np.where(inside, g, 0)
+        return select(inside, g, 0)
 
     def grad_low(self, g, x, low, high):
         below = x < low
-        return np.where(below if high is None else below & (low <= high), g, 0)
+        return select(below if high is None else below & (low <= high), g, 0)
 
     def grad_high(self, g, x, low, high):
         above = x > high
-        return np.where(above if low is None else above | ((high < low) & (x == x)), g, 0)
+        return select(above if low is None else above | ((high < low) & (x == x)), g, 0)
 
 
 class AsType(Op):

@@ -16,6 +16,7 @@ from ..engine.modes import is_grad_enabled
 from ..engine.op import Op
 from ..engine.tensor import Tensor, change_in_place
 from ..errors import DTypeError
+from .choosing import select
 
 ARRAY = "array"
 
@@ -124,7 +125,7 @@ class SetItem(Indexing):
     def grad_x(self, g, x_shape, arrays):
         replaced = np.zeros(x_shape, bool)
         replaced[with_arrays(self.index, arrays)] = True
-        return np.where(replaced, 0, g)
+        return select(replaced, 0, g)
 
     def grad_value(self, g, x_shape, arrays):
         index = with_arrays(self.index, arrays)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..engine.op import Elementwise, implements, public
 from ..engine.tensor import Tensor, wrap
+from .choosing import select
 from .elementwise import abs_, astype, power, where
 from .reduce import as_tensor
 from .without_gradient import floor_divide
@@ -28,10 +29,10 @@ class FMax(Elementwise):
         return np.fmax(a, b)
 
     def grad_a(self, g, a, b):
-        return np.where((a >= b) | np.isnan(b), g, 0)
+        return select((a >= b) | np.isnan(b), g, 0)
 
     def grad_b(self, g, a, b):
-        return np.where((a >= b) | np.isnan(b), 0, g)
+        return select((a >= b) | np.isnan(b), 0, g)
 
 
 class FMin(Elementwise):
@@ -49,10 +50,10 @@ class FMin(Elementwise):
         return np.fmin(a, b)
 
     def grad_a(self, g, a, b):
-        return np.where((a <= b) | np.isnan(b), g, 0)
+        return select((a <= b) | np.isnan(b), g, 0)
 
     def grad_b(self, g, a, b):
-        return np.where((a <= b) | np.isnan(b), 0, g)
+        return select((a <= b) | np.isnan(b), 0, g)
 
 
 class FMod(Elementwise):
@@ -136,7 +137,7 @@ class Heaviside(Elementwise):
         return np.where(False, g, 0)
 
     def grad_b(self, g, a):
-        return np.where(a == 0, g, 0)
+        return select(a == 0, g, 0)
 
 
 class ScaleByPower(Elementwise):
