@@ -12,7 +12,7 @@ import tinygrad_edu as tg
 import tinygrad_edu.nn.functional as F
 from tinygrad_edu import nn
 from tinygrad_edu.errors import DTypeError, ShapeError
-from tinygrad_edu.fused.embedding import add_rows
+from tinygrad_edu.ops.index import add_rows
 
 fused_and_composed = pytest.mark.parametrize("way", [nullcontext, tg.composed], ids=["fused", "composed"])
 

@@ -11,10 +11,10 @@ import numpy as np
 from ..engine.op import Fused
 from ..engine.tensor import Tensor, wrap
 from ..errors import DTypeError, ShapeError
+from ..ops.index import add_rows
 from ..ops.reduce import as_tensor
 from ..ops.shape import broadcast_to
 from .blocks import blocks
-from .embedding import add_rows
 from .norm import Norm
 
 BLOCK_BYTES = 512 * 1024

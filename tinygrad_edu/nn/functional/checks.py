@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import index
+
 import numpy as np
 
 from ...engine.tensor import Tensor
 from ...errors import DTypeError, ShapeError
+
+Each = int | Sequence[int]
+"""One number for all axes, or one for each."""
 
 
 def described(role: str, tensor: Tensor) -> str:
@@ -51,3 +57,15 @@ def check_reduction(function: str, reduction: str) -> None:
 
 def broadcasts_to(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
     return len(shape) <= len(whole) and all(n in (1, size) for n, size in zip(reversed(shape), reversed(whole)))
+
+
+def for_each_axis(function: str, role: str, value: Each, axes: int, least: int) -> tuple[int, ...]:
+    """A setting as a tuple with an int for each axis."""
+    try:
+        numbers = tuple(map(index, value)) if isinstance(value, Sequence) else (index(value),)
+    except TypeError:
+        numbers = ()
+    if len(numbers) not in (1, axes) or min(numbers) < least:
+        each = "" if axes == 1 else f", or {axes} of them"
+        raise ValueError(f"{function}: {role}={value!r}; it needs to be an int of at least {least}{each}")
+    return numbers * axes if len(numbers) == 1 else numbers

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import index
 from typing import Any
 
 from ...engine.tensor import Tensor
 from ...errors import ShapeError
 from ...fused.convolution import Convolution, TransposedConvolution
 from ...ops.reduce import as_tensor
-from .checks import check_dtypes, described
-
-Each = int | Sequence[int]
-"""One number for all axes, or one for each."""
+from .checks import Each, check_dtypes, described, for_each_axis
 
 AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 
@@ -204,18 +200,6 @@ def _of_batch(op: Convolution | TransposedConvolution, axes: int, input: Tensor,
         return op(input, weight, bias)
     out = op(input.reshape(1, *input.shape), weight, bias)
     return out.reshape(out.shape[1:])
-
-
-def for_each_axis(function: str, role: str, value: Each, axes: int, least: int) -> tuple[int, ...]:
-    """A setting as a tuple with an int for each axis."""
-    try:
-        numbers = tuple(map(index, value)) if isinstance(value, Sequence) else (index(value),)
-    except TypeError:
-        numbers = ()
-    if len(numbers) not in (1, axes) or min(numbers) < least:
-        each = "" if axes == 1 else f", or {axes} of them"
-        raise ValueError(f"{function}: {role}={value!r}; it needs to be an int of at least {least}{each}")
-    return numbers * axes if len(numbers) == 1 else numbers
 
 
 def paddings(

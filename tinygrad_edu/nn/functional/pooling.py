@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ...engine.op import Fused
@@ -11,17 +11,15 @@ from ...errors import DTypeError, ShapeError
 from ...fused.pooling import AveragePool, MaxPool, Pooling
 from ...ops.reduce import as_tensor
 from ...ops.shape import concatenate
-from .checks import described
-
-Size = int | Sequence[int]
+from .checks import Each, described, for_each_axis
 
 
 def max_pool1d(
     input: Any,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
-    dilation: Size = 1,
+    kernel_size: Each,
+    stride: Each | None = None,
+    padding: Each = 0,
+    dilation: Each = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor:
@@ -35,10 +33,10 @@ def max_pool1d(
 
 def max_pool2d(
     input: Any,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
-    dilation: Size = 1,
+    kernel_size: Each,
+    stride: Each | None = None,
+    padding: Each = 0,
+    dilation: Each = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor:
@@ -65,10 +63,10 @@ def max_pool2d(
 
 def max_pool3d(
     input: Any,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
-    dilation: Size = 1,
+    kernel_size: Each,
+    stride: Each | None = None,
+    padding: Each = 0,
+    dilation: Each = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor:
@@ -82,9 +80,9 @@ def max_pool3d(
 
 def avg_pool1d(
     input: Any,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
+    kernel_size: Each,
+    stride: Each | None = None,
+    padding: Each = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
@@ -98,9 +96,9 @@ def avg_pool1d(
 
 def avg_pool2d(
     input: Any,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
+    kernel_size: Each,
+    stride: Each | None = None,
+    padding: Each = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
@@ -128,9 +126,9 @@ def avg_pool2d(
 
 def avg_pool3d(
     input: Any,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
+    kernel_size: Each,
+    stride: Each | None = None,
+    padding: Each = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
@@ -204,7 +202,7 @@ def adaptive_avg_pool3d(input: Any, output_size: Any) -> Tensor:
 
 
 def _max_pool(
-    function: str, axes: int, input: Any, kernel_size: Size, stride: Any, padding: Size, dilation: Size, ceil_mode: bool, return_indices: bool
+    function: str, axes: int, input: Any, kernel_size: Each, stride: Any, padding: Each, dilation: Each, ceil_mode: bool, return_indices: bool
 ) -> Tensor:
     _refuse_indices(function, return_indices)
     input = _checked(function, axes, input)
@@ -214,7 +212,7 @@ def _max_pool(
 
 
 def _average_pool(
-    function: str, axes: int, input: Any, kernel_size: Size, stride: Any, padding: Size, ceil_mode: bool, count_include_pad: bool, divisor: Any
+    function: str, axes: int, input: Any, kernel_size: Each, stride: Any, padding: Each, ceil_mode: bool, count_include_pad: bool, divisor: Any
 ) -> Tensor:
     input = _checked(function, axes, input)
     if divisor == 0:
@@ -268,19 +266,14 @@ def _checked(function: str, axes: int, input: Any) -> Tensor:
 
 
 def _windows(
-    function: str, axes: int, kernel_size: Size, stride: Size | None, padding: Size, dilation: Size
+    function: str, axes: int, kernel_size: Each, stride: Each | None, padding: Each, dilation: Each
 ) -> tuple[tuple[int, ...], ...]:
     """kernel_size, stride, padding and dilation, each with one number for each axis."""
     if stride is None or stride == ():
         stride = kernel_size
     settings = []
     for role, value in (("kernel_size", kernel_size), ("stride", stride), ("padding", padding), ("dilation", dilation)):
-        numbers = tuple(value) if isinstance(value, Sequence) else (value,) * axes
-        numbers = numbers * axes if len(numbers) == 1 else numbers
-        least = 0 if role == "padding" else 1
-        if len(numbers) != axes or not all(isinstance(number, int) and number >= least for number in numbers):
-            raise ValueError(f"{function}: {role}={value!r}; it needs to be an int of at least {least}, or {axes} of them")
-        settings.append(numbers)
+        settings.append(for_each_axis(function, role, value, axes, 0 if role == "padding" else 1))
     for k, p, d in zip(settings[0], settings[2], settings[3]):
         if 2 * p > d * (k - 1) + 1:
             raise ValueError(

@@ -13,7 +13,8 @@ from ...errors import ShapeError
 from ...ops.creation import zeros
 from ...ops.reduce import as_tensor
 from .. import functional as F, init
-from ..functional.convolution import Each, for_each_axis, paddings, reach
+from ..functional.checks import Each, for_each_axis
+from ..functional.convolution import paddings, reach
 from ..module import Module, Parameter
 
 MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from ...engine.tensor import Tensor
 from .. import functional as F
-from ..functional.pooling import Size
+from ..functional.checks import Each
 from ..module import Module
 
 
@@ -17,10 +17,10 @@ class _MaxPool(Module):
 
     def __init__(
         self,
-        kernel_size: Size,
-        stride: Size | None = None,
-        padding: Size = 0,
-        dilation: Size = 1,
+        kernel_size: Each,
+        stride: Each | None = None,
+        padding: Each = 0,
+        dilation: Each = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
@@ -86,9 +86,9 @@ class _AvgPool(Module):
 
     def __init__(
         self,
-        kernel_size: Size,
-        stride: Size | None = None,
-        padding: Size = 0,
+        kernel_size: Each,
+        stride: Each | None = None,
+        padding: Each = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
@@ -125,7 +125,7 @@ class AvgPool1d(_AvgPool):
     axes = 1
 
     def __init__(
-        self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False, count_include_pad: bool = True
+        self, kernel_size: Each, stride: Each | None = None, padding: Each = 0, ceil_mode: bool = False, count_include_pad: bool = True
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
 
