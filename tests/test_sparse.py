@@ -90,11 +90,33 @@ def test_numbers_of_any_integer_dtype(way):
         assert tg.grad(out.sum(), weight)[0][:, 199].tolist() == [10, 0, 20]
 
 
-def test_rows_are_added_by_numbers_of_any_integer_dtype():
-    for dtype in np.uint8, np.uint64:
-        out = np.zeros((3, 200))
-        add_rows(out, np.array([2, 0, 2] * 10, dtype), np.ones((30, 200)))
-        assert out[:, 199].tolist() == [10, 0, 20]
+@pytest.mark.parametrize("width", [0, 1, 4, 200])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.uint64])
+def test_rows_are_added_by_numbers_of_any_integer_dtype(dtype, width):
+    for times in 1, 1000:
+        out = np.zeros((3, width))
+        add_rows(out, np.array([2, 0, 2] * times, dtype), np.ones((3 * times, width)))
+        assert out.tolist() == [[times] * width, [0] * width, [2 * times] * width]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        lambda rng: (rng.integers(-40, 40, 900),),
+        lambda rng: (rng.integers(-40, 40, (30, 30)), rng.integers(-30, 30, 30)),
+        lambda rng: (rng.integers(0, 40, (9, 1)).astype(np.uint8), rng.integers(-30, 30, 100), rng.integers(-9, 9, 100).astype(np.int8)),
+        lambda rng: (rng.integers(0, 40, 900), slice(None), 3),
+    ],
+    ids=["one array", "two that broadcast", "three of small dtypes", "an array, a slice and a number"],
+)
+def test_the_gradient_of_many_elements_chosen_by_arrays_is_their_sum(index):
+    rng = np.random.default_rng(0)
+    x = tg.tensor(rng.normal(size=(40, 30, 9)), dtype="float64", requires_grad=True)
+    chosen = index(rng)
+    g = rng.normal(size=x.data[chosen].shape)
+    expected = np.zeros(x.shape)
+    np.add.at(expected, chosen, g)
+    np.testing.assert_allclose(tg.grad(x[chosen], x, g)[0].data, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_the_table_starts_normal_and_its_padding_as_zeros():

@@ -163,13 +163,12 @@ def add_rows(out: np.ndarray, indices: np.ndarray, rows: np.ndarray) -> None:
     array([[0.],
            [5.]])
     """
-    width = out.shape[1]
+    width, indices = out.shape[1], indices.astype(np.intp, copy=False)
     if width == 1:
         out, rows = out.reshape(-1), rows.reshape(-1)
     if width == 1 or rows.size < 512:
         np.add.at(out, indices, rows)
         return
-    indices = indices.astype(np.intp, copy=False)
     writer = np.empty(len(out), np.intp)
     left = np.arange(len(indices))
     while left.size and width >= 8:
