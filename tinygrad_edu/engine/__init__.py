@@ -1,5 +1,9 @@
-"""The engine. Read in this order: node, backward, tensor, recording, op, modes.
+"""The engine. Read in this order: node, backward, tensor, recording, op; with these five a gradient is computed.
 
-definition checks an op when its class is made; changes guards against values that were changed in place, and guard against
-rules that lose their history while they record themselves.
+definition  checks an op when its class is made, and makes what recording and walking need.
+modes       switches: no_grad, enable_grad, composed.
+changes     refuses a walk over values that were changed in place after they were kept.
+guard       refuses rules that lose their history while they record themselves.
+batch       walks with many gradients at once, for jacobians.
+watching    tells watchers of every op that runs and every node that a walk passes; anomaly is one, and the steps of tg.viz another.
 """
