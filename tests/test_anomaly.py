@@ -152,6 +152,19 @@ def test_a_watcher_is_told_in_its_own_thread_and_only_inside_its_block():
     assert len(counted.seen) == 5 and watching.active == 0
 
 
+def test_a_block_that_another_thread_leaves_is_left():
+    def watched():
+        with Counted():
+            yield
+
+    generator = watched()
+    next(generator)
+    thread = threading.Thread(target=generator.close)
+    thread.start()
+    thread.join()
+    assert watching.active == 0
+
+
 def test_an_error_ends_the_watch():
     with pytest.raises(AnomalyError), tg.detect_anomaly():
         np.log(leaf(0.0))

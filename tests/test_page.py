@@ -104,6 +104,36 @@ def test_without_steps_the_page_says_why():
     assert "a single output" in tg.viz.draw(loss_of("a"), loss_of("b")).html()
 
 
+class Failing(tg.Op):
+    def forward(self, x):
+        return x * 2
+
+    def grad_x(self, g):
+        raise KeyError("the rule of a learner")
+
+
+def test_a_rule_that_fails_is_why_there_are_no_steps():
+    loss = Failing()(tg.tensor(1.0, requires_grad=True))
+    assert "There are no steps: " in tg.viz.draw(loss).html() and "the rule of a learner" in tg.viz.draw(loss).html()
+
+
+@pytest.mark.parametrize("name", ["\ud800", "\0\u202e", "long" * 100_000])
+def test_a_title_is_text_of_a_few_characters_too(name, tmp_path):
+    loss = loss_of("w")
+    loss.name = name
+    for titles in ((), (name,)):
+        page = tg.viz.draw(loss, titles=titles).save(tmp_path / "graph.html").read_text("utf-8")
+        assert len(page) < 100_000 and name not in page
+
+
+def test_a_page_has_so_many_steps_and_says_how_many_more_there_are():
+    y = tg.tensor(1.0, requires_grad=True)
+    for _ in range(2500):
+        y = tg.tanh(y)
+    page = tg.viz.draw(y).html()
+    assert len(json.loads(Read(page).scripts[0])) == 2000 and "the last 501 of 2,501 are left out" in page
+
+
 def test_an_output_of_several_elements_is_walked_back_from_ones():
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     y = x * x

@@ -50,6 +50,7 @@ def test_a_program_stops_at_its_first_backward_pass(train, capsys):
     loss = tg.viz.loss_of(train)
     assert capsys.readouterr().out.splitlines() == [f"begins {[train]}"]
     assert labels(loss) == ["parameter", "3.0", "Multiply()", "Sum(axis=(0,), keepdims=False)"]
+    assert loss.item() == 9
     graph = tg.viz.graph(loss, values=True)
     assert graph.nodes[0].value == "[1, 2]" and graph.nodes[0].grad == "not computed yet"
     assert "train.py, line 14" in graph.nodes[2].line
@@ -59,12 +60,35 @@ def test_a_program_stops_at_its_first_backward_pass(train, capsys):
 
 @pytest.mark.parametrize("name", ["make", "given"])
 def test_a_tensor_or_a_function_may_be_named(train, name, capsys):
-    sys.path.insert(0, str(Path(train).parent))
-    try:
-        assert labels(tg.viz.loss_of(f"{train}:{name}"))[-1].startswith("Sum")
-    finally:
-        sys.path.pop(0)
+    before = list(sys.path), sys.argv
+    assert labels(tg.viz.loss_of(f"{train}:{name}"))[-1].startswith("Sum")
+    assert (sys.path, sys.argv) == before
     assert capsys.readouterr().out == ""
+
+
+def test_a_module_in_the_current_folder_is_found_and_its_neighbours_too(tmp_path, monkeypatch):
+    package = tmp_path / "learning"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "numbers.py").write_text("factor = 2.0")
+    (package / "train.py").write_text(
+        "import tinygrad_edu as tg\nfrom .numbers import factor\nw = tg.tensor([1.0], requires_grad=True)\n"
+        "def loss(): return (w * factor).sum()\nif __name__ == '__main__': loss().backward()"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry not in ("", ".")])
+    for name in "learning", "learning.numbers", "learning.train":
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert labels(tg.viz.loss_of("learning.train")) == labels(tg.viz.loss_of("learning.train:loss"))
+
+
+def test_the_current_folder_is_the_same_afterwards(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    path = tmp_path / "program.py"
+    path.write_text("import os, tinygrad_edu as tg\nos.chdir('elsewhere')\ntg.tensor(1.0, requires_grad=True).exp().backward()")
+    monkeypatch.chdir(tmp_path)
+    tg.viz.loss_of("program.py")
+    assert Path.cwd() == tmp_path.resolve()
 
 
 def test_a_module_is_a_program_too():
@@ -76,7 +100,7 @@ def test_a_module_is_a_program_too():
 @pytest.mark.parametrize(
     ("text", "error", "said"),
     [
-        ("x = 1", GraphError, "ran to its end without a backward pass; name what to draw"),
+        ("x = 1", GraphError, "ran to its end without a backward pass in its main thread; name what to draw"),
         ("raise SystemExit(3)", GraphError, "ended with status 3 before"),
         ("1 / 0", ZeroDivisionError, "division"),
     ],

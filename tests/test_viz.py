@@ -218,6 +218,20 @@ def test_a_module_that_runs_twice_or_gives_several_outputs_is_a_scope_for_each_r
     assert [(node.label, node.scope) for node in graph.nodes[1:]] == [("Exp()", "s0"), ("Tanh()", "s0"), ("Exp()", "s1")]
 
 
+@pytest.mark.parametrize(
+    "form", [lambda a, b: (a, (b, None)), lambda a, b: [a, b], lambda a, b: {"first": a, "second": (b,)}], ids=["tuple", "list", "dict"]
+)
+def test_a_module_that_gives_its_tensors_in_a_structure_is_a_scope(form):
+    class Both(tg.nn.Module):
+        def forward(self, x):
+            return form(tg.exp(x), tg.tanh(tg.tanh(x)))
+
+    out = Both()(leaf(1.0))
+    *_, second = out.values() if isinstance(out, dict) else out
+    graph = tg.viz.graph(second if isinstance(second, tg.Tensor) else second[0])
+    assert [(node.label, node.scope) for node in graph.nodes[1:]] == [("Tanh()", "s0"), ("Tanh()", "s0")]
+
+
 def test_what_there_is_of_a_forward_that_failed_is_drawn():
     w, data = leaf(1.0, 2.0, name="w"), np.ones(3, np.float32)
     with pytest.raises(ValueError) as caught:
@@ -380,6 +394,44 @@ def test_what_cannot_be_shown_is_refused(show):
         tg.viz.draw(leaf(1.0), show=show)
 
 
+class Silent(tg.Op):
+    def forward(self, x):
+        return x * 2
+
+    def grad_x(self, g):
+        return g * 2
+
+    def __repr__(self):
+        raise RuntimeError("no words")
+
+
+class Numbered(tg.Op):
+    __doc__ = 5         # type: ignore[assignment]
+
+    def forward(self, x):
+        return x * 2
+
+    def grad_x(self, g):
+        return g * 2
+
+
+@pytest.mark.parametrize("op", [Silent, Numbered])
+def test_an_op_that_cannot_speak_for_itself_is_drawn_all_the_same(op):
+    loss = op()(leaf(1.0)).sum()
+    drawing = tg.viz.draw(loss, show=tg.viz.SHOWABLE)
+    assert op.__name__ in drawing.source and "dL/dx = g * 2" in drawing.source
+    assert op.__name__ in tg.viz.explain(op()(leaf(1.0))) and op.__name__ in drawing.html()
+
+
+def test_an_op_that_was_drawn_can_go():
+    op = type("Gone", (tg.Op,), {"forward": lambda self, x: x * 2, "grad_x": lambda self, g: g * 2})
+    tg.viz.dot(op()(leaf(1.0)))
+    gone = weakref.ref(op)
+    del op
+    gc.collect()
+    assert gone() is None
+
+
 # Fused nodes, opened
 
 
@@ -427,6 +479,13 @@ def test_the_graph_in_other_formats(tmp_path):
         tg.viz.draw(loss, loss).save(tmp_path / "two.json")
 
 
+def test_every_node_has_a_name_of_its_own_in_mermaid():
+    loss = tg.nn.functional.softplus(leaf(1.0, 2.0)).sum()
+    graph = tg.viz.graph(loss, unfold=True)
+    lines = re.findall(r"^ *(n\w+)[(\[{]", tg.viz.as_mermaid(graph), re.MULTILINE)
+    assert len(lines) == len(set(lines)) == len(graph.nodes)
+
+
 def test_networkx_gets_every_node_and_edge():
     networkx = pytest.importorskip("networkx")
     graph = tg.viz.graph((leaf(1.0, 2.0, name="w") * 2.0).sum())
@@ -466,6 +525,50 @@ def test_blocks_that_differ_are_not_one():
     small = tg.viz.folded(graph)
     assert sorted(scope.count for scope in small.scopes if scope.kind == "Sequential") == [1, 2, 2]
     assert small.note == "2 times blocks that record the same are drawn as one, at most 2" and same_totals(small, graph)
+
+
+class Residual(tg.nn.Module):
+    """Two blocks of the same ops: in one what comes in is added, in the other a value from elsewhere; the ops are called alike."""
+
+    def __init__(self, other=None):
+        super().__init__()
+        self.other = other
+
+    def forward(self, x):
+        return tg.exp(x) + (x if self.other is None else self.other)
+
+
+def test_blocks_that_use_other_values_are_not_one():
+    x = leaf(1.0, 2.0) * 2.0
+    elsewhere = tg.tanh(x)
+    one, two = Residual(), Residual(elsewhere)
+    graph = tg.viz.graph(two(one(elsewhere)).sum())
+    assert tg.viz.folded(graph) == graph
+    assert [scope.count for scope in tg.viz.folded(tg.viz.graph(one(one(x)))).scopes] == [2]
+
+
+def test_what_was_opened_is_said_where_blocks_repeat():
+    graph = tg.viz.graph(tg.nn.Sequential(*blocks(3))(tg.exp(tg.ones((1, 3), requires_grad=True))).sum(), unfold=True)
+    assert tg.viz.folded(graph, depth=None).note == f"{graph.note}; 3 blocks that record the same are drawn as one"
+
+
+def test_modules_in_modules_without_end_are_drawn_in_time():
+    depth = 2000
+    scopes = tuple(tg.viz.Scope(f"s{i}", "m." * i, "Module", f"s{i - 1}" if i else None) for i in range(depth))
+    nodes = tuple(GraphNode(f"n{i}", "op", f"Op{i}()", None, (), "float32", scope=f"s{i}", ops=1) for i in range(depth))
+    edges = tuple(Edge(f"n{i}", f"n{i + 1}", "x") for i in range(depth - 1))
+    graph = tg.viz.Graph(nodes, edges, (nodes[-1].id,), scopes)
+    start = time.process_time()
+    assert tg.viz.dot(graph).count("subgraph") == depth         # the innermost says its module itself; and the legend
+    assert len(tg.viz.folded(graph, depth=None, limit=100).nodes) == 100
+    assert time.process_time() - start < 20
+
+
+def test_thousands_of_blocks_are_one_in_time():
+    graph = tg.viz.graph(tg.nn.Sequential(*blocks(3000))(tg.ones((1, 3))).sum())
+    start = time.process_time()
+    assert len(tg.viz.folded(graph).nodes) < 10
+    assert time.process_time() - start < 5
 
 
 def test_a_block_that_something_later_looks_into_stays():

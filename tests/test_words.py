@@ -121,6 +121,67 @@ def cancels():
     return x, loss
 
 
+def cancels_in_the_middle():
+    x = leaf(1.0, 2.0)
+    y = x.exp()
+    loss = (y - y).sum()
+    loss.backward(retain_graph=True)
+    return x, loss
+
+
+def two_ends():
+    """One path to y gives 0, but that of y is not 0 for it: it becomes 0 later."""
+    x = leaf(-1.0, -2.0)
+    y = x.relu()
+    loss = (y * 0.0).sum() + y.sum()
+    loss.backward(retain_graph=True)
+    return x, loss
+
+
+def two_rules():
+    x = leaf(-1.0, -2.0)
+    loss = (x.relu() + np.where([False, False], x, 1.0)).sum()
+    loss.backward(retain_graph=True)
+    return x, loss
+
+
+def one_element():
+    x = leaf(-1.0, 5.0)
+    loss = x.relu()[0]
+    loss.backward(retain_graph=True)
+    return x, loss
+
+
+def set_to_zero():
+    x = leaf(1.0, 2.0)
+    loss = (x * 3.0).sum()
+    loss.backward(retain_graph=True)
+    x.grad = tg.zeros(2)
+    return x, loss
+
+
+def empty():
+    x = tg.zeros((0, 3), requires_grad=True)
+    loss = x.sum()
+    loss.backward(retain_graph=True)
+    return x, loss
+
+
+def a_view_made_later():
+    w = leaf(1.0, 2.0)
+    return w.reshape(2, 1), (w * w).sum()
+
+
+def a_neighbour_in_memory():
+    both = np.ones((3, 2), np.float32)
+    return tg.from_numpy(both[:, 0]).requires_grad_(), (leaf(1.0, 1.0, 1.0) * both[:, 1]).sum()
+
+
+def walked_but_not_used():
+    leaf(1.0).sum().backward()
+    return leaf(1.0), None
+
+
 def nan():
     x = leaf(1.0)
     (x * np.float32(np.nan)).sum().backward()
@@ -142,10 +203,19 @@ def fine():
         (not_called, "backward.. has not been called"),
         (middle, r"is no leaf but was made by Multiply\(\).*retain_grad"),
         (no_loss, "the loss needs no gradient itself"),
-        (dead, r"all of it is 0: the rule of ReLU\(\) gives 0 for x, since all 2 elements of its input are 0 or less"),
+        (dead, r"all of it is 0: the rule of ReLU\(\) gives 0 for x, since its input is 0 or less wherever a gradient comes in$"),
         (dead_and_freed, "all of it is 0; the graph was freed"),
         (masked, r"the rule of Where\(\) gives 0 for a"),
         (cancels, "the shares of its paths cancel"),
+        (cancels_in_the_middle, r"the shares of what was made by Exp\(\) cancel$"),
+        (two_ends, r"0: the rule of ReLU\(\) gives 0 for x, since [^;]*$"),
+        (two_rules, r"the rule of Where\(\) gives 0 for a; the rule of ReLU\(\) gives 0|ReLU\(\) gives 0 .*; the rule of Where\(\)"),
+        (one_element, "0 or less wherever a gradient comes in$"),
+        (set_to_zero, "a walk from the loss gives one that is not: it was set to 0 since"),
+        (empty, r"which is empty, as the tensor is: its shape is \(0, 3\)"),
+        (a_view_made_later, "path to the loss: nothing that was recorded leads from it there"),
+        (a_neighbour_in_memory, "path to the loss: nothing that was recorded leads from it there"),
+        (walked_but_not_used, r"If it was called, no path leads from .* to the loss: why_no_grad\(x, loss\) says why"),
         (nan, "all of it is NaN.*detect_anomaly"),
         (fine, "it is not 0: 2 of 2"),
         (lambda: (tg.tensor([1, 2]), None), r"dtype int64.*astype\('float32'\)"),
@@ -158,6 +228,7 @@ def test_the_reason_is_named(made, said):
 
 
 def test_a_name_is_used_and_what_is_no_tensor_refused():
-    assert why_no_grad(leaf(1.0, name="w")).endswith("the gradient of 'w' is not computed yet")
+    w = leaf(1.0, name="w")
+    assert why_no_grad(w, w.sum()).endswith("the gradient of 'w' is not computed yet")
     with pytest.raises(DTypeError, match="loss is float"):
         why_no_grad(leaf(1.0), 3.0)

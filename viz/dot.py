@@ -200,17 +200,16 @@ class _Frames:
         return [] if outermost is None else [f"in {_title(outermost)[0]}"]
 
     def write(self, text: graphviz.Digraph, lines: dict[str | None, list[Callable[[graphviz.Digraph], None]]], prefix: str) -> None:
-        """Write the lines of each frame into it, and frames into those around them."""
-
-        def fill(frame: graphviz.Digraph, own: str | None) -> None:     # as deep as modules called each other
+        """Write the lines of each frame into it, and frames into those around them: the inner ones first, which are the later ones."""
+        frames: dict[str | None, graphviz.Digraph] = {None: text}
+        for own in [own for own in self.scopes if own in self.drawn]:
+            attributes = {"label": _text(*_title(self.scopes[own])), "color": "#BBBBBB", "style": "rounded", "fontsize": "10"}
+            frames[own] = graphviz.Digraph(f"cluster_{prefix}{own}", graph_attr=attributes)
+        for own, frame in reversed(frames.items()):
             for line in lines.get(own, ()):
                 line(frame)
             for child in self.children.get(own, ()):
-                attributes = {"label": _text(*_title(self.scopes[child])), "color": "#BBBBBB", "style": "rounded", "fontsize": "10"}
-                with frame.subgraph(name=f"cluster_{prefix}{child}", graph_attr=attributes) as inner:
-                    fill(inner, child)
-
-        fill(text, None)
+                frame.subgraph(frames[child])
 
 
 def _title(scope: Scope) -> list[str]:

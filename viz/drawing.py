@@ -11,7 +11,6 @@ import numpy as np
 
 from ..engine.node import Node
 from ..engine.tensor import Tensor
-from ..errors import DTypeError, GraphError
 from .dot import SHOWN, dot, graphs_of, summary
 from .folding import DEPTH, LIMIT
 from .formats import as_json, as_mermaid
@@ -87,7 +86,7 @@ class Drawing:
             return [], "There are no steps: the graph was let go of before the page was made. Keep its output in a variable: loss = ..."
         try:
             return list(walked_back(root, np.ones(root.shape, root.dtype))), ""
-        except (GraphError, DTypeError) as error:
+        except Exception as error:          # a graph that was freed, or a rule that somebody wrote and wants to see
             return [], f"There are no steps: {error}"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -39,8 +40,9 @@ def folded(graph: Graph, depth: int | None = DEPTH, limit: int | None = LIMIT) -
     deepest = max(_depths(small).values(), default=-1) + 1
     shown = min(deepest, deepest if depth is None else depth)
     closed = _closed(small, shown)
-    while limit is not None and len(closed.nodes) > limit and shown > 0:
-        shown -= 1
+    if limit is not None and len(closed.nodes) > limit:
+        fitting = bisect_right(range(shown), limit, key=lambda level: len(_closed(small, level).nodes))
+        shown = max(0, fitting - 1)
         closed = _closed(small, shown)
     if any(node.kind == "group" for node in closed.nodes):
         why = f", since there are more than {limit} nodes" if depth is None or shown < depth else ""
@@ -95,11 +97,13 @@ def _without_repeats(graph: Graph) -> Graph:
     note = f"{total} blocks that record the same are drawn as one"
     if len(counts) > 1:
         note = f"{len(counts)} times blocks that record the same are drawn as one, at most {total}"
+    if graph.note:
+        note = f"{graph.note}; {note}"
     nodes = tuple(node for node in nodes if node.id in used or node.id in outputs)
-    there = {node.id for node in nodes}
+    known = removed.keys() | {node.id for node in nodes}
     sources = {(edge.target, edge.input): edge.source for edge in edges}
-    parameters = {edge.source: sources[stands(edge.target), edge.input] for edge in graph.edges if edge.source not in there | removed.keys()}
-    return Graph(nodes, tuple(edges), outputs, scopes, note, tuple({**removed, **parameters}.items()))
+    parameters = {edge.source: sources[stands(edge.target), edge.input] for edge in graph.edges if edge.source not in known}
+    return Graph(nodes, tuple(edges), outputs, scopes, note, tuple({**dict(graph.stands_for), **removed, **parameters}.items()))
 
 
 class _Blocks:
@@ -147,11 +151,14 @@ class _Blocks:
     def form(self, scope: str) -> tuple:
         """What a module records: two with the same form look the same."""
         places = {own: i for i, own in enumerate(self.members[scope])}
+        outside: dict[str, int] = {}        # what comes from outside, in the order of its use
         said: list[tuple] = [(self.scopes[scope].kind,)]
         for own in places:
             node = self.nodes[own]
             inputs = tuple(
-                (edge.input, places.get(edge.source, -1), () if edge.source in places else self._from_outside(edge.source))
+                (edge.input, places[edge.source])
+                if edge.source in places
+                else (edge.input, outside.setdefault(edge.source, len(outside)), self._from_outside(edge.source))
                 for edge in self.sources.get(own, ())
             )
             said.append((node.kind, node.label, node.shape, node.dtype, inputs))
@@ -227,6 +234,14 @@ def _grouped(graph: Graph, group_of: dict[str, str], groups: dict[str, GraphNode
     has_sources = {edge.target for edge in graph.edges}
     small = [node.id for node in graph.nodes if node.kind in ("parameter", "constant") and node.id not in has_sources]
     hidden = {own for own in small if len(users.get(own, ())) == 1 and users[own] <= groups.keys()}
+    parents = {scope.id: scope.parent for scope in graph.scopes}
+
+    def around(own: str | None) -> str | None:
+        """The innermost of the modules that are left around a node."""
+        while own is not None and own not in left:
+            own = parents[own]
+        return own
+
     nodes: list[GraphNode] = []
     last = {own: node_id for node_id, own in group_of.items()}
     for node in graph.nodes:
@@ -235,7 +250,7 @@ def _grouped(graph: Graph, group_of: dict[str, str], groups: dict[str, GraphNode
             if last[own] == node.id:                # a group stands where its newest node stood
                 nodes.append(groups[own])
         elif node.id not in hidden:
-            nodes.append(node if node.scope is None or node.scope in left else replace(node, scope=_outer(graph, node.scope, left)))
+            nodes.append(node if node.scope is None or node.scope in left else replace(node, scope=around(node.scope)))
     edges: dict[tuple[str, str, str], Edge] = {}
     for edge in graph.edges:
         source, target = group_of.get(edge.source, edge.source), group_of.get(edge.target, edge.target)
@@ -247,15 +262,6 @@ def _grouped(graph: Graph, group_of: dict[str, str], groups: dict[str, GraphNode
     stands_for = {**dict(graph.stands_for), **group_of, **{own: next(iter(users[own])) for own in hidden}}
     scopes = tuple(scope for scope in graph.scopes if scope.id in left)
     return Graph(tuple(nodes), tuple(edges.values()), outputs, scopes, graph.note, tuple(stands_for.items()))
-
-
-def _outer(graph: Graph, own: str, left: set[str]) -> str | None:
-    """The innermost of the modules that are left around a node."""
-    parents = {scope.id: scope.parent for scope in graph.scopes}
-    found: str | None = own
-    while found is not None and found not in left:
-        found = parents[found]
-    return found
 
 
 # Nodes that came before

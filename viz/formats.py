@@ -89,7 +89,7 @@ def as_networkx(graph: Graph) -> Any:
 
 def _name(own: str) -> str:
     """An id in which Mermaid sees nothing else."""
-    return own.replace(".", "_").replace("/", "_")
+    return own.replace(".", "_").replace("/", "__")
 
 
 def _escaped(text: str) -> str:

@@ -13,7 +13,7 @@ from ..engine.node import Node, ancestors, memory_of
 from ..engine.op import Fused, Op
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, GraphError
-from .rules import rules
+from .rules import called, rules
 from .twins import Twin, twin_of
 from .values import in_units, said
 
@@ -47,7 +47,8 @@ class Kept:
 class GraphNode:
     """One value in the graph, and how it came about.
 
-    id          its own in the graph: "n0", "n1" and so on in the order of creation; "n3.1" is what the op n3 was given as input 1.
+    id          its own in the graph: "n0", "n1" and so on in the order of creation; "n3.1" is what the op n3 was given as input 1, and
+                "n3/1" is in the twin of n3, where that is opened.
     kind        one of KINDS.
     label       the op with its settings; for a constant that is a number that number; otherwise the kind again.
     name        the name of the tensor, or None.
@@ -186,7 +187,7 @@ def _graph_of_error(error: Any, values: bool, unfold: bool | Sequence[str]) -> G
         if operand is not None:
             value = operand._data if isinstance(operand, Tensor) else operand
             reading.add_operand(own, op, i, value if node is None else node)
-    reading.nodes.append(GraphNode(own, "failed", repr(op), None, None, None))
+    reading.nodes.append(GraphNode(own, "failed", called(op), None, None, None))
     return reading.graph((own,))
 
 
@@ -231,7 +232,7 @@ class _Reading:
             GraphNode(
                 own,
                 "fused" if isinstance(node.op, Fused) else "op",
-                repr(node.op),
+                called(node.op),
                 node.name,
                 node.shape,
                 node.dtype.name,

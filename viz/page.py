@@ -15,6 +15,9 @@ from .values import said, size
 
 TEMPLATE = Path(__file__).with_name("page.html")
 
+MOST_STEPS = 2000
+"""On a page; those after them are left out."""
+
 LONGEST = 160
 """Of a rule, a label or a name on the page."""
 
@@ -29,23 +32,26 @@ def page(title: str, summary: str, graphs: Sequence[Graph], picture: str, steps:
         steps    the backward pass, or none.
         why      what the page says while no step is chosen: why there are none.
     """
-    told = _told(graphs[0], steps) if steps else []
-    drawn = picture[picture.index("<svg") :] if "<svg" in picture else f'<div class="why">{escape(picture)}</div>'
+    names = {step.id: step.name or step.label.partition("(")[0] for step in steps}
+    told = _told(graphs[0], steps[:MOST_STEPS], names) if steps else []
+    left = len(steps) - len(told)
+    rows = [*map(_row, told)] or ['<tr><td colspan="4">There are no steps.</td></tr>']
+    drawn = picture[picture.index("<svg") :] if "<svg" in picture else f'<div class="why">{escape(_cut(picture, 10_000))}</div>'
     parts = {
-        "title": escape(title),
-        "summary": escape(summary),
+        "title": escape(_cut(title)),
+        "summary": escape(_cut(summary, 1000)),
         "picture": drawn,
-        "why": escape(why),
-        "rows": "\n".join(map(_row, told)) or '<tr><td colspan="4">There are no steps.</td></tr>',
+        "why": escape(_cut(why, 10_000)),
+        "rows": "\n".join(rows),
+        "left": f"; the last {left:,} of {len(steps):,} are left out" if left else "",
         "data": json.dumps(told).replace("<", "\\u003c").replace("\u2028", "\\u2028"),      # nothing in it can end the script
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], TEMPLATE.read_text("utf-8"))
 
 
-def _told(graph: Graph, steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Each step as the page needs it: texts, and where in the picture it is."""
+def _told(graph: Graph, steps: Sequence[Step], names: dict[str, str]) -> list[dict[str, Any]]:
+    """Each step as the page needs it: texts, and where in the picture it is; names are those of all nodes."""
     drawn = _Drawn(graph)
-    names = {step.id: step.name or step.label.partition("(")[0] for step in steps}
     return [
         {
             "number": step.number,
@@ -57,7 +63,7 @@ def _told(graph: Graph, steps: Sequence[Step]) -> list[dict[str, Any]]:
             "size": size(step.gradient),
             "shares": [
                 {
-                    "input": share.input,
+                    "input": _cut(share.input),
                     "at": drawn.place_of(share.parent),
                     "to": _cut(names[share.parent]),
                     "rule": _cut(share.rule),
@@ -107,6 +113,6 @@ def _array(array: Any) -> str:
     return f"{array.shape}: {said(array)}; {size(array)}"
 
 
-def _cut(text: str) -> str:
-    printable = "".join(c if c.isprintable() else "�" for c in text[: LONGEST + 1])
-    return printable if len(printable) <= LONGEST else printable[:LONGEST] + "…"
+def _cut(text: str, longest: int = LONGEST) -> str:
+    printable = "".join(c if c.isprintable() or c == "\n" else "�" for c in text[: longest + 1])
+    return printable if len(printable) <= longest else printable[:longest] + "…"

@@ -7,11 +7,12 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable
-from functools import cache
+from weakref import WeakKeyDictionary
 
 from ..engine.op import Op
 
 _SECTION = re.compile(r"(Shapes|Gradient|Keeps|Source)\s{2,}(.*)")
+_FORMULA = re.compile(r"out\b.*=")
 _RULE = re.compile(r"dL/d\*?(\w+)(?:\[[^\]]*\])?\s*= (.*)")
 
 
@@ -19,7 +20,8 @@ def sections(kind: type[Op]) -> dict[str, list[str]]:
     """The parts of an op's docstring: "Shapes", "Gradient", "Keeps" and "Source", those that are there, as lines; the rest is ""."""
     found: dict[str, list[str]] = {"": []}
     current = ""
-    for line in inspect.cleandoc(vars(kind).get("__doc__") or "").splitlines():
+    written = vars(kind).get("__doc__")
+    for line in inspect.cleandoc(written).splitlines() if isinstance(written, str) else ():
         begins = _SECTION.match(line)
         if begins:
             current = begins[1]
@@ -32,9 +34,17 @@ def sections(kind: type[Op]) -> dict[str, list[str]]:
     return found
 
 
+def called(op: Op) -> str:
+    """An op with its settings, as it says itself; of one that fails to, its class."""
+    try:
+        return repr(op)
+    except Exception:
+        return type(op).__name__
+
+
 def formula(op: Op) -> str:
     """What comes out, as a formula: "out = a * b"; of an op whose docstring has none, the end of its forward."""
-    return next((line for line in sections(type(op))[""] if line.startswith("out")), None) or f"out = {_returned(op.forward)}"
+    return next((line for line in sections(type(op))[""] if _FORMULA.match(line)), None) or f"out = {_returned(op.forward)}"
 
 
 def rules(op: Op) -> dict[str, str]:
@@ -45,10 +55,16 @@ def rules(op: Op) -> dict[str, str]:
     >>> rules((w * 3.0).op)
     {'a': 'g * b', 'b': 'g * a'}
     """
-    return dict(_rules(type(op)))
+    kind = type(op)
+    if kind not in _read:
+        _read[kind] = _rules(kind)
+    return dict(_read[kind])
 
 
-@cache
+_read: WeakKeyDictionary[type[Op], dict[str, str]] = WeakKeyDictionary()
+"""The rules of the ops that were asked for; an op that somebody made for a while can go again."""
+
+
 def _rules(kind: type[Op]) -> dict[str, str]:
     said: dict[str, str] = {}
     for line in sections(kind).get("Gradient", []):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import runpy
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..engine.node import Node
 from ..engine.tensor import Tensor, wrap
@@ -40,6 +41,8 @@ def loss_of(target: str) -> Tensor:
         target  a file, "train.py", or a module, "tinygrad_edu.examples.digits": it is executed as a program until its first backward
                 pass. Or one of them with a name, "train.py:loss": then only imported, and the name is a tensor, or a function without
                 arguments that gives one.
+    The program finds its folder, for a module the current one, on sys.path, and no arguments. sys.argv, sys.path and the current folder
+    are put back afterwards; what it imported stays imported.
     Raises GraphError if there is no backward pass or no such tensor, ImportError or FileNotFoundError if there is no such program, and
     what the program raises.
     """
@@ -49,12 +52,10 @@ def loss_of(target: str) -> Tensor:
         raise FileNotFoundError(f"{program}: there is no such file")
     if name:
         return _named(program, name, is_file)
-    watcher, arguments, path = _UntilBackward(), sys.argv, list(sys.path)
-    sys.argv = [program]
+    watcher = _UntilBackward()
     try:
-        with warnings.catch_warnings(), noted(), watcher:
+        with _started(program, is_file), warnings.catch_warnings(), noted(), watcher:
             if is_file:
-                sys.path.insert(0, str(Path(program).resolve().parent))     # as for any script, so that it can import its neighbours
                 runpy.run_path(program, run_name="__main__")
             else:
                 # A module that is imported already is executed once more, as a program of its own, and that is what is wanted.
@@ -65,16 +66,27 @@ def loss_of(target: str) -> Tensor:
     except SystemExit as stop:
         if watcher.node is None:
             raise GraphError(f"{program} ended with status {stop.code} before a backward pass") from stop
+    if watcher.node is None:
+        raise GraphError(f"{program} ran to its end without a backward pass in its main thread; name what to draw: {program}:NAME, a tensor or function")
+    return wrap(watcher.node.value, watcher.node)
+
+
+@contextmanager
+def _started(program: str, is_file: bool) -> Iterator[None]:
+    """As a program finds things when it is started; afterwards they are as they were."""
+    arguments, path, folder = sys.argv, list(sys.path), os.getcwd()
+    sys.argv = [program]
+    sys.path.insert(0, str(Path(program).resolve().parent) if is_file else folder)
+    try:
+        yield
     finally:
         sys.argv, sys.path[:] = arguments, path
-    if watcher.node is None:
-        raise GraphError(f"{program} ran to its end without a backward pass; name what to draw: {program}:NAME, a tensor or a function")
-    return wrap(np.broadcast_to(watcher.node.dtype.type(0), watcher.node.shape), watcher.node)
+        os.chdir(folder)
 
 
 def _named(program: str, name: str, is_file: bool) -> Tensor:
     """The tensor called name in a program, or what the function of that name gives."""
-    with noted():
+    with _started(program, is_file), noted():
         if is_file:
             found = runpy.run_path(program).get(name)
         else:

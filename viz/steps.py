@@ -15,7 +15,7 @@ from ..engine.tensor import Tensor, read_only
 from ..engine.watching import Watcher
 from ..errors import GraphError, ShapeError
 from .graph import Graph, root_of
-from .rules import rules
+from .rules import called, rules
 from .values import size
 
 
@@ -127,7 +127,7 @@ def walked_back(root: Node, seed: np.ndarray) -> Iterator[Step]:
                 Share(name, ids[parent], rule, _seen(given), _seen(share), _seen(totals[parent]), counts[parent], paths[parent])
             )
         kind = "parameter" if node.op is None else "fused" if isinstance(node.op, Fused) else "op"
-        yield Step(number, ids[node], "parameter" if node.op is None else repr(node.op), node.name, kind, _seen(g), tuple(shares))
+        yield Step(number, ids[node], "parameter" if node.op is None else called(node.op), node.name, kind, _seen(g), tuple(shares))
 
 
 def with_gradients(graph: Graph, loss: Tensor, gradient: Any = None) -> Graph:

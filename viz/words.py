@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..engine.backward import between
 from ..engine.node import Node, ancestors
 from ..engine.op import Fused
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, GraphError
 from .graph import Graph, graph
-from .rules import formula, rules, sections
-from .steps import steps
+from .rules import called, formula, rules, sections
+from .steps import Share, Step, steps
 from .values import in_units
 
 
@@ -37,11 +36,11 @@ def explain(tensor: Tensor) -> str:
     if not isinstance(tensor, Tensor):
         raise DTypeError(f"viz.explain: got {type(tensor).__name__}; it needs to be a Tensor")
     node = tensor.node
-    called = repr(tensor.name) if tensor.name else "this tensor"
+    this = repr(tensor.name) if tensor.name else "this tensor"
     if node is None:
-        return f"{called} was not recorded: it needs no gradient. It has shape {tensor.shape} and dtype {tensor.dtype}."
+        return f"{this} was not recorded: it needs no gradient. It has shape {tensor.shape} and dtype {tensor.dtype}."
     if node.op is None:
-        return f"{called} is a leaf of shape {node.shape} and dtype {node.dtype}: nothing made it, and backward() gathers its gradient in .grad."
+        return f"{this} is a leaf of shape {node.shape} and dtype {node.dtype}: nothing made it, and backward() gathers its gradient in .grad."
     op, said = node.op, rules(node.op)
     rows = [("out", f"{node.shape} {node.dtype}")]
     for i, parent in enumerate(node.parents):
@@ -51,7 +50,7 @@ def explain(tensor: Tensor) -> str:
         else:
             rows.append((name, f"{parent.shape} {parent.dtype}, {_called(parent)}: dL/d{name} = {said.get(name.partition('[')[0], 'unknown')}"))
     width = max(len(name) for name, _ in rows)
-    lines = [f"{op!r}: {formula(op)}", *(f"{name:{width}}  {words}" for name, words in rows), "g is dL/dout, with the shape of out."]
+    lines = [f"{called(op)}: {formula(op)}", *(f"{name:{width}}  {words}" for name, words in rows), "g is dL/dout, with the shape of out."]
     if isinstance(op, Fused):
         how = "its twin is differentiated in its place" if op.twin_needed else "its rules record themselves"
         lines.append(f"It is fused: several operations in one node. For a gradient of a gradient {how}.")
@@ -72,7 +71,7 @@ def explain(tensor: Tensor) -> str:
 def _called(node: Node) -> str:
     if node.op is None:
         return f"the leaf {node.name!r}" if node.name else "a leaf"
-    return f"{node.name!r}, made by {node.op!r}" if node.name else f"made by {node.op!r}"
+    return f"{node.name!r}, made by {called(node.op)}" if node.name else f"made by {called(node.op)}"
 
 
 # Memory
@@ -148,6 +147,8 @@ def _short(label: str) -> str:
 
 # Why there is no gradient
 
+MOST_REASONS = 3
+
 
 def why_no_grad(x: Tensor, loss: Tensor | None = None) -> str:
     """Why x.grad is None, or all zeros, in words; and what to do.
@@ -163,33 +164,36 @@ def why_no_grad(x: Tensor, loss: Tensor | None = None) -> str:
     >>> loss = x.relu().sum()
     >>> loss.backward(retain_graph=True)
     >>> print(why_no_grad(x, loss))
-    'x' has a gradient, and all of it is 0: the rule of ReLU() gives 0 for x, since all 2 elements of its input are 0 or less
+    'x' has a gradient, and all of it is 0: the rule of ReLU() gives 0 for x, since its input is 0 or less wherever a gradient comes in
     """
     for role, tensor in (("x", x), ("loss", loss)):
         if tensor is not None and not isinstance(tensor, Tensor):
             raise DTypeError(f"viz.why_no_grad: {role} is {type(tensor).__name__}; it needs to be a Tensor")
-    called = repr(x.name) if x.name else f"the tensor of shape {x.shape}"
+    this = repr(x.name) if x.name else f"the tensor of shape {x.shape}"
     if x.node is None:
-        return f"{called} {_why_not_recorded(x, loss)}"
+        return f"{this} {_why_not_recorded(x, loss)}"
     if loss is not None:
         if loss.node is None:
             return (
                 f"the loss needs no gradient itself: nothing that it was computed from requires grad, or it was computed under "
-                f"no_grad or from detached tensors, so {called} cannot get one"
+                f"no_grad or from detached tensors, so {this} cannot get one"
             )
         if x.node not in ancestors([loss.node], oldest=x.node.order - 1):
-            return f"{called} {_why_not_reached(x, loss)}"
+            return f"{this} {_why_not_reached(x, loss)}"
     if x.grad is None:
         if not x.is_leaf and not x.retains_grad:
-            return f"{called} is no leaf but was made by {x.op!r}, and backward keeps gradients of leaves only: call retain_grad() on it before"
+            return f"{this} is no leaf but was made by {called(x.op)}, and backward keeps gradients of leaves only: call retain_grad() on it before"
         since = "the gradient was set to None" if x.is_leaf else "retain_grad()"
-        return f"backward() has not been called since {since}: the gradient of {called} is not computed yet"
+        never = f"backward() has not been called since {since}: the gradient of {this} is not computed yet"
+        return never if loss is not None else f"{never}. If it was called, no path leads from {this} to the loss: why_no_grad(x, loss) says why"
     gradient = x.grad.numpy()
-    if gradient.size and np.isnan(gradient).all():
-        return f"{called} has a gradient, and all of it is NaN; with tg.detect_anomaly(): says where the first was born"
+    if not gradient.size:
+        return f"{this} has a gradient, which is empty, as the tensor is: its shape is {gradient.shape}"
+    if np.isnan(gradient).all():
+        return f"{this} has a gradient, and all of it is NaN; with tg.detect_anomaly(): says where the first was born"
     if np.any(gradient):
-        return f"{called} has a gradient, and it is not 0: {np.count_nonzero(gradient)} of {gradient.size} elements are not"
-    return f"{called} has a gradient, and all of it is 0{_why_zero(x, loss)}"
+        return f"{this} has a gradient, and it is not 0: {np.count_nonzero(gradient)} of {gradient.size} elements are not"
+    return f"{this} has a gradient, and all of it is 0{_why_zero(x, loss)}"
 
 
 def _why_not_recorded(x: Tensor, loss: Tensor | None) -> str:
@@ -213,33 +217,60 @@ def _why_not_reached(x: Tensor, loss: Tensor) -> str:
 
 
 def _used_as_data(x: Tensor, loss: Tensor | None) -> str:
-    """Where the memory of x went into the graph of loss without its history, if that can be seen: only what is kept can."""
+    """Where the memory of x went into the graph of loss without a history, if that can be seen: only what is kept can."""
     if loss is None or loss.node is None:
         return ""
     for node in ancestors([loss.node]):
-        for name, value in node.op.used_values(node, node.parents, False) if node.op is not None and node.kept is not None else ():
-            if isinstance(value, np.ndarray) and value.size and np.may_share_memory(value, x.data):
-                return f"{node.op!r} was given its numbers as {name}, without a history"
+        if node.op is None or node.kept is None:
+            continue
+        kept = dict(node.op.used_values(node, node.parents, False))
+        for i, parent in enumerate(node.parents):
+            name = node.op.input_name(i)
+            if parent is None and isinstance(kept.get(name), np.ndarray) and _is_memory_of(x, kept[name]):
+                return f"{called(node.op)} was given its numbers as {name}, without a history"
     return ""
 
 
+def _is_memory_of(x: Tensor, array: np.ndarray) -> bool:
+    try:
+        return bool(np.shares_memory(array, x.data, max_work=1000))
+    except np.exceptions.TooHardError:
+        return False
+
+
 def _why_zero(x: Tensor, loss: Tensor | None) -> str:
+    """Where what goes back to x becomes 0: at the rules that make 0 of what is not, on the paths whose end is x."""
     if loss is None:
         return "; give the loss as well to hear where it becomes 0: why_no_grad(x, loss)"
     newest_first = ancestors([loss.node])       # type: ignore[list-item]
     nodes = {f"n{i}": node for i, node in enumerate(reversed(newest_first))}
-    leading = between(newest_first, {x.node})   # type: ignore[arg-type]
     try:
-        for step in steps(loss, np.ones(loss.shape, loss.dtype)):
-            for share in step.shares:
-                if nodes[share.parent] in leading and np.any(step.gradient) and not np.any(share.gradient):
-                    return f": the rule of {step.label} gives 0 for {share.input}{_why_this_is_zero(nodes[step.id])}"
+        walked = list(steps(loss, np.ones(loss.shape, loss.dtype)))
     except GraphError:
         return "; the graph was freed, so where it becomes 0 cannot be told: call loss.backward(retain_graph=True)"
-    return ": the shares of its paths cancel, or it comes as 0 from the loss on"
+    gradients = {step.id: step.gradient for step in walked}
+    given: dict[str, list[tuple[Step, Share]]] = {}
+    for step in walked:
+        for share in step.shares:
+            given.setdefault(share.parent, []).append((step, share))
+    waiting = [own for own, node in nodes.items() if node is x.node]
+    if np.any(gradients[waiting[0]]):
+        return ", but a walk from the loss gives one that is not: it was set to 0 since, or backward was given a gradient of zeros"
+    reasons: dict[str, None] = {}
+    seen: set[str] = set()
+    while waiting:                              # nodes whose whole gradient is 0
+        own = waiting.pop()
+        for step, share in given.get(own, ()):
+            if np.any(share.gradient):
+                reasons["the shares of its paths cancel" if nodes[own] is x.node else f"the shares of what was {_called(nodes[own])} cancel"] = None
+            elif np.any(step.gradient):
+                reasons[f"the rule of {step.label} gives 0 for {share.input}{_why_this_is_zero(step)}"] = None
+            elif step.id not in seen:
+                seen.add(step.id)
+                waiting.append(step.id)
+    told = [*reasons]
+    return f": {'; '.join(told[:MOST_REASONS])}{f'; and {len(told) - MOST_REASONS} more' if len(told) > MOST_REASONS else ''}"
 
 
-def _why_this_is_zero(node: Node) -> str:
-    if type(node.op).__name__ == "ReLU":
-        return f", since all {int(np.prod(node.shape))} elements of its input are 0 or less"
-    return ""
+def _why_this_is_zero(step: Step) -> str:
+    return ", since its input is 0 or less wherever a gradient comes in" if step.label == "ReLU()" else ""

@@ -43,12 +43,11 @@ class Watcher:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
-        watchers = list(_here.get())
-        watchers.reverse()
-        watchers.remove(self)       # the latest, if one watcher was entered twice
-        watchers.reverse()
-        _here.set(tuple(watchers))
         _count(-1)
+        watchers = _here.get()
+        latest = max((i for i, watcher in enumerate(watchers) if watcher is self), default=None)
+        if latest is not None:      # None where a generator that entered the block is closed by another thread or task
+            _here.set(watchers[:latest] + watchers[latest + 1 :])
 
 
 def _count(change: int) -> None:

@@ -81,8 +81,8 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         start = clock()
         out = self.forward(*args, **kwargs)
-        for tensor in out if type(out) is tuple else (out,):
-            node = getattr(tensor, "_node", None)
+        for tensor in (out,) if type(out) is Tensor else _tensors_in(out):
+            node = tensor._node
             if node is not None and node.order > start:     # which it made itself: for diagrams, which frame the nodes of a module
                 node.scope = Scope(start, self._path, type(self).__name__, node.scope)
         return out
@@ -360,3 +360,12 @@ class Module:
 
 def _joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
+
+
+def _tensors_in(out: Any, levels: int = 3) -> Iterator[Tensor]:
+    """The tensors in what a module gives, also in tuples, lists and dicts in one another."""
+    if isinstance(out, Tensor):
+        yield out
+    elif levels and isinstance(out, (tuple, list, dict)):
+        for part in out.values() if isinstance(out, dict) else out:
+            yield from _tensors_in(part, levels - 1)
