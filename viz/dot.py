@@ -202,9 +202,10 @@ class _Frames:
     def write(self, text: graphviz.Digraph, lines: dict[str | None, list[Callable[[graphviz.Digraph], None]]], prefix: str) -> None:
         """Write the lines of each frame into it, and frames into those around them: the inner ones first, which are the later ones."""
         frames: dict[str | None, graphviz.Digraph] = {None: text}
-        for own in [own for own in self.scopes if own in self.drawn]:
-            attributes = {"label": _text(*_title(self.scopes[own])), "color": "#BBBBBB", "style": "rounded", "fontsize": "10"}
-            frames[own] = graphviz.Digraph(f"cluster_{prefix}{own}", graph_attr=attributes)
+        for scope in self.scopes.values():
+            if scope.id in self.drawn:
+                attributes = {"label": _text(*_title(scope)), "color": "#BBBBBB", "style": "rounded", "fontsize": "10"}
+                frames[scope.id] = graphviz.Digraph(f"cluster_{prefix}{scope.id}", graph_attr=attributes)
         for own, frame in reversed(frames.items()):
             for line in lines.get(own, ()):
                 line(frame)

@@ -67,7 +67,9 @@ def loss_of(target: str) -> Tensor:
         if watcher.node is None:
             raise GraphError(f"{program} ended with status {stop.code} before a backward pass") from stop
     if watcher.node is None:
-        raise GraphError(f"{program} ran to its end without a backward pass in its main thread; name what to draw: {program}:NAME, a tensor or function")
+        raise GraphError(
+            f"{program} ran to its end without a backward pass in its main thread; name what to draw: {program}:NAME, a tensor or a function"
+        )
     return wrap(watcher.node.value, watcher.node)
 
 

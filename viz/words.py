@@ -233,7 +233,7 @@ def _used_as_data(x: Tensor, loss: Tensor | None) -> str:
 
 def _is_memory_of(x: Tensor, array: np.ndarray) -> bool:
     try:
-        return bool(np.shares_memory(array, x.data, max_work=1000))
+        return bool(np.shares_memory(array, x.data, max_work=1000))      # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return False
 
