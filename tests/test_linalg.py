@@ -5,8 +5,11 @@ import re
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
+from hypothesis.extra import numpy as drawn
 
 import tinygrad_edu as tg
+from tinygrad_edu.engine import backward as engine_backward
 from tinygrad_edu.testing import gradcheck
 
 RNG = np.random.default_rng(5)
@@ -385,6 +388,44 @@ def test_products_go_in_the_cheapest_order():
     assert max(sizes) == 100
 
 
+@given(batch=drawn.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=2), m=st.integers(0, 3), n=st.integers(0, 3), seed=st.integers(0, 99))
+def test_values_and_gradients_at_drawn_shapes(batch, m, n, seed):
+    rng = np.random.default_rng(seed)
+    a = (np.eye(m, n) * [1.0, 2.0, 4.0][:n]) + rng.uniform(-0.3, 0.3, (*batch, m, n))
+    b = rng.uniform(-1, 1, (*batch[1:], m, 2))
+    functions = {
+        "svdvals": LINALG.svdvals,
+        "svd": lambda a: LINALG.svd(a, full_matrices=False).U,
+        "Q": lambda a: LINALG.qr(a).Q,
+        "R": lambda a: LINALG.qr(a, "r"),
+        "pinv": lambda a: LINALG.pinv(a),
+    }
+    if m == n:
+        functions |= {
+            "inv": LINALG.inv, "det": LINALG.det, "slogdet": lambda a: LINALG.slogdet(a).logabsdet, "solve": lambda a: LINALG.solve(a, b),
+            "eigvalsh": lambda a: LINALG.eigvalsh(symmetric(a)), "eig": LINALG.eigvals,
+        }   # fmt: skip
+    for name, function in functions.items():
+        x, expected = leaf(a), function(a)
+        out = function(x)
+        assert out.shape == expected.shape, name
+        np.testing.assert_allclose(out.detach(), expected, rtol=1e-12, atol=1e-12, err_msg=name)
+        gradcheck(function, x)
+
+
+def test_matrices_may_be_large_or_small():
+    for scale in (1e-30, 1e15):
+        a = (scale * SPREAD).astype(np.float32)
+        for function, power in (LINALG.inv, -2), (LINALG.svdvals, 0), (LINALG.pinv, -2), (lambda a: LINALG.svd(a[:, :2], False).U, -1):
+            x = tg.tensor(a, requires_grad=True)
+            weights = tg.tensor(np.float32(scale) ** (1 if power == -2 else 0))
+            (function(x) * weights).sum().backward()
+            y = leaf(SPREAD)
+            function(y).sum().backward()
+            expected = y.grad.numpy() * (scale ** -1.0 if power else 1)
+            np.testing.assert_allclose(x.grad.numpy(), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
 # Errors
 
 
@@ -429,6 +470,19 @@ def test_nan_stays_in_its_own_matrix():
         got = gradient(function, a)
         assert np.isfinite(got[0]).all()
         assert np.isnan(got[1]).any()
+
+
+@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("batch", [(), (2,)])
+def test_the_rows_of_a_jacobian_go_through_the_rules_together(name, batch, monkeypatch):
+    function, _, a = EXACT[name]
+    a = np.broadcast_to(a, (*batch, *np.shape(a)))
+    x = leaf(a)
+    out = function(x)
+    by_row = [tg.grad(out, x, tg.tensor(g), retain_graph=True)[0].numpy() for g in np.eye(out.size).reshape(out.size, *out.shape)]
+    monkeypatch.setattr(engine_backward, "pulled_by_rows", None)
+    together = tg.func.jacobian(function)(tg.tensor(a))
+    np.testing.assert_allclose(together.numpy().reshape(out.size, *x.shape), by_row, rtol=1e-12, atol=1e-13)
 
 
 # Beside PyTorch

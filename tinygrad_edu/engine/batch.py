@@ -159,6 +159,15 @@ def _product(a: Any, b: Any) -> Batch:
     return _each(np.matmul, a, b)
 
 
+def _solved(a: np.ndarray, b: Batch) -> Batch:
+    """What solves a @ out = b. One matrix is decomposed once, for the right-hand sides of all rows."""
+    if a.ndim > 2:
+        return _each(np.linalg.solve, a, b)
+    columns = np.moveaxis(b.rows, -2, 0)
+    out = np.linalg.solve(a, columns.reshape(len(a), math.prod(columns.shape[1:])))
+    return Batch(np.moveaxis(out.reshape(columns.shape), 0, -2))
+
+
 def _broadcast_to(x: Batch, shape: tuple[int, ...]) -> Batch:
     return Batch(np.broadcast_to(_open(x, len(shape)), (len(x.rows), *shape)))
 
@@ -166,6 +175,7 @@ def _broadcast_to(x: Batch, shape: tuple[int, ...]) -> Batch:
 _FUNCTIONS: dict[Callable, Callable] = {
     np.broadcast_to: _broadcast_to,
     np.imag: Batch.imag.fget,       # type: ignore[attr-defined]
+    np.linalg.solve: _solved,
     np.real: Batch.real.fget,       # type: ignore[attr-defined]
     np.reshape: Batch.reshape,
     np.sum: Batch.sum,

@@ -32,7 +32,7 @@ class Cholesky(Op):
     Gradient  dL/da = inv(out).T @ mirrored(out.T @ g) @ inv(out) / 2
               a is symmetric, and so is its gradient: it is that of the factor of (a + a.T) / 2, though only one triangle of a is read.
     Keeps     out.
-    Source    Murray (2016), Differentiation of the Cholesky decomposition, arXiv:1602.07527, equation 10.
+    Source    Murray (2016), Differentiation of the Cholesky decomposition, arXiv:1602.07527.
     """
 
     upper: bool = False
@@ -155,7 +155,7 @@ class Orthonormal(Op):
     Gradient  dL/da = (g - out @ mirrored(g.T @ out)) @ inv(r).T    r = out.T @ a
               NaN for matrices whose columns are linearly dependent.
     Keeps     a and out.
-    Source    Walter and Lehmann (2018), Algorithmic differentiation of linear algebra functions, arXiv:1001.1654; Seeger et al. (2017).
+    Source    Walter and Lehmann (2010), Algorithmic differentiation of linear algebra functions, arXiv:1001.1654; Seeger et al. (2017).
     """
 
     def forward(self, a):
@@ -194,12 +194,12 @@ class Pinv(Op):
         p, h = transposed(out), transposed(g)
         left = h - product(a, product(out, h))              # (1 - a @ p) @ g.T
         right = h - product(product(h, out), a)             # g.T @ (1 - p @ a)
-        return product(left, product(out, p)) + product(product(p, out), right) - product(product(p, g), p)
+        return product(product(left, out), p) + product(p, product(out, right)) - product(product(p, g), p)
 
     def require_rank(self, a, out):
         """Raise if rtol took away singular values that are not 0: then the gradient needs the singular vectors."""
         size, size_of_out, missing = (np.max(np.abs(x), axis=(-2, -1), initial=0) for x in (a, out, a - a @ out @ a))
-        if np.any(missing > 10 * max(a.shape[-2:]) * np.finfo(a.dtype).eps * size * size * size_of_out):
+        if np.any(missing > 10 * max(a.shape[-2:]) * np.finfo(a.dtype).eps * (size * size_of_out) * size):
             raise np.linalg.LinAlgError(
                 "pinv: rtol cut off singular values that are not 0, and the gradient is not that of a matrix without them; "
                 "write the sum over singular values that is meant, with np.linalg.svd"
@@ -384,7 +384,7 @@ def eigvalsh(a: Any, UPLO: Any = "L") -> Tensor:
     Tensor([-2.,  1.])
     """
     a = of_real_numbers("eigvalsh", square("eigvalsh", a))
-    return eigh(a, UPLO).eigenvalues if records(a) else wrap(np.linalg.eigvalsh(a.data, UPLO))
+    return eigh(a, UPLO).eigenvalues if records(a) else decomposed(np.linalg.eigvalsh, a, UPLO)
 
 
 @implements(np.linalg.eig)
@@ -401,7 +401,12 @@ def eig(a: Any) -> EigResult:
     Tensor([1., 3.])
     """
     a = of_real_numbers("eig", square("eig", a))
-    found = _real(decomposed(np.linalg.eig, a), a)
+    found = decomposed(np.linalg.eig, a)
+    if records(a) and found[0].dtype.kind == "c":
+        raise UnsupportedError(
+            f"eig: a has shape {a.shape} and complex eigenvalues, whose gradient is not taken here; take eigh if a is symmetric, "
+            f"or call it with a.detach()"
+        )
     return EigResult(_EIGENVALUES_OF_ANY(a, *found), _EIGENVECTORS_OF_ANY(a, *found))
 
 
@@ -412,18 +417,8 @@ def eigvals(a: Any) -> Tensor:
     >>> eigvals(Tensor([[1.0, 2.0], [0.0, 3.0]]))
     Tensor([1., 3.])
     """
-    a = of_real_numbers("eigvals", square("eigvals", a))
-    return _EIGENVALUES_OF_ANY(a, *_real(decomposed(np.linalg.eig, a), a))
-
-
-def _real(found: list[Tensor], a: Tensor) -> list[Tensor]:
-    """What eig found. Raises UnsupportedError if that is complex and a records."""
-    if records(a) and found[0].dtype.kind == "c":
-        raise UnsupportedError(
-            f"eig: a has shape {a.shape} and complex eigenvalues, whose gradient is not taken here; take eigh if a is symmetric, "
-            f"or call it with a.detach()"
-        )
-    return found
+    a = square("eigvals", a)
+    return eig(a).eigenvalues if records(a) else decomposed(np.linalg.eigvals, a)
 
 
 @implements(np.linalg.svd)
@@ -446,7 +441,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     """
     a = matrices("svd", a)
     if not compute_uv and not records(a):
-        return wrap(np.linalg.svd(a.data, compute_uv=False, hermitian=hermitian))
+        return decomposed(np.linalg.svd, a, False, False, hermitian)
     full = full_matrices and compute_uv and a.shape[-2] != a.shape[-1]
     if full and records(a):
         raise UnsupportedError(
@@ -492,8 +487,8 @@ def qr(a: Any, mode: Any = "reduced") -> Any:
     if mode == "complete" and a.shape[-2] > columns:
         if records(a):
             raise UnsupportedError(
-                f"qr: a has shape {a.shape}, and with mode='complete' the last columns of Q depend on none of a and have no gradient; "
-                f"give mode='reduced'"
+                f"qr: a has shape {a.shape}, and with mode='complete' any basis would do for the last columns of Q, which have no "
+                f"gradient; give mode='reduced'"
             )
         return QRResult(*decomposed(np.linalg.qr, a, mode))
     q = _ORTHONORMAL(a[..., :columns])
@@ -556,10 +551,11 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Tensor, Tensor, i
     return x, residuals, rank, values
 
 
-def decomposed(function: Callable, a: Tensor, *settings: Any) -> list[Tensor]:
-    """What a function of NumPy finds, as tensors. An error says the function and the shape."""
+def decomposed(function: Callable, a: Tensor, *settings: Any) -> Any:
+    """What a function of NumPy finds: a tensor, or several. An error says the function and the shape."""
     try:
-        return [wrap(output) for output in function(a.data, *settings)]
+        found = function(a.data, *settings)
+        return tuple(map(wrap, found)) if isinstance(found, tuple) else wrap(found)
     except np.linalg.LinAlgError as error:
         error.add_note(f"{function.__name__}: a has shape {a.shape}")
         raise
