@@ -221,6 +221,14 @@ def test_determinants_of_singular_matrices_have_every_derivative(rank, order):
     gradcheck(LINALG.det, leaf(np.stack([a, np.eye(4) + a])), order=order)
 
 
+def test_determinants_of_complex_singular_matrices_have_their_gradient():
+    """PyTorch's convention: the conjugate of the cofactors."""
+    a = np.array([[1, 2j], [2j, -4]])
+    x = tg.tensor(a, requires_grad=True)
+    LINALG.det(x).backward(tg.tensor(1 + 0j))
+    np.testing.assert_allclose(x.grad.numpy(), np.conj([[-4, -2j], [-2j, 1]]), rtol=1e-13, atol=1e-13)
+
+
 def test_the_gradient_of_a_determinant_that_is_nearly_0_keeps_its_digits():
     for smallest in (1e-3, 4e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5, 1e-6, 1e-9, 1e-12, 1e-15):
         a = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [5.0, 7.0, 9.0 + smallest]])

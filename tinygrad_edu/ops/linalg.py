@@ -367,7 +367,7 @@ def adjugate(a: Any, det: Any) -> Any:
     u, s, vh = np.linalg.svd(values)
     k = int(np.min(np.sum(s > nearly * s[..., :1], axis=-1)))
     sign = np.sign(np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
-    u, v = transposed(u), transposed(vh)
+    u, v = np.conj(transposed(u)), np.conj(transposed(vh))
     b = u @ a @ v
     b11, b12, b21, b22 = b[..., :k, :k], b[..., :k, k:], b[..., k:, :k], b[..., k:, k:]
     left = np.linalg.solve(b11, b12)
