@@ -237,6 +237,130 @@ def test_it_works_inside_no_grad():
         assert gradcheck(tg.exp, leaf([0.5]), order=2)
 
 
+# The culprit
+
+
+def test_the_op_whose_rule_is_wrong_is_named_with_the_input_and_both_numbers():
+    def function(x, y):
+        return tg.tanh(x * y).sum() * Cube(0.5)(y + 1)
+
+    with pytest.raises(GradientCheckError) as caught:
+        gradcheck(function, (leaf([1.0, 2.0], "x"), leaf(0.5)))
+    culprit = gradcheck(function, (leaf([1.0, 2.0], "x"), leaf(0.5)), raise_exception=False).culprit
+    assert (culprit.op, culprit.rule, culprit.order, culprit.value) == (Cube(0.5), "Cube.grad_x", 1, 1.5)
+    assert culprit.derivative.computed == pytest.approx(1.5 * culprit.derivative.expected)
+    assert str(culprit) in str(caught.value)
+    assert str(culprit).startswith(f"The culprit is Cube.grad_x of Cube(mistake=0.5), which ran at {__file__}, line ")
+    assert str(culprit).endswith("where it is 1.5") and ", in function. By itself: input 0 ('x') at index (): the rules give " in str(culprit)
+
+
+class WrongInB(tg.Fused):
+    """a * b by hand, with a mistake in the gradient of b, and a twin that is right."""
+
+    def forward(self, a, b):
+        return a * b
+
+    def backward(self, g, a, b):
+        return g * b, g * a * 2
+
+    def composed(self, a, b):
+        return a * b
+
+
+def test_the_input_of_a_joint_backward_is_named():
+    culprit = gradcheck(lambda a, b: WrongInB()(tg.exp(a), b), (leaf([1.0, 2.0]), leaf([3.0, 3.0])), raise_exception=False).culprit
+    assert culprit.rule == "WrongInB.backward" and culprit.derivative.input == "input 1 ('b')" and culprit.value == 3
+
+
+@pytest.mark.parametrize(("op", "rule"), [(SecondTooLarge(), "SecondTooLarge.grad_x"), (Square(mistake=0.1), "Square.composed")])
+def test_what_is_wrong_only_in_the_gradient_of_the_gradient_is_named(op, rule):
+    for order in 2, 3:
+        culprit = gradcheck(lambda x: tg.exp(op(tg.sin(x))), leaf([0.5, -1.0]), order=order, raise_exception=False).culprit
+        assert culprit.rule == rule and culprit.op == op and culprit.order == 2
+    assert gradcheck(LosesG(), leaf([0.5]), order=2, raise_exception=False).culprit.rule == "LosesG.grad_x"
+
+
+def test_a_right_gradient_has_no_culprit_and_a_function_that_forgets_its_input_has_none_either():
+    assert gradcheck(Cube(), leaf([1.0])).culprit is None
+    result = gradcheck(lambda x: x * tg.exp(x.detach()), leaf([1.0]), raise_exception=False)
+    assert result.culprit is None and "so a part of the function is not recorded: look for detach()" in str(result)
+
+
+def test_an_op_that_cannot_be_checked_by_itself_is_passed_over():
+    def function(x):
+        narrow = (x.astype(np.float32) * 2).astype(np.float64)
+        return Cube(0.5)(x) + narrow * 0
+
+    assert gradcheck(function, leaf([1.0, 2.0]), raise_exception=False).culprit.rule == "Cube.grad_x"
+
+
+def test_the_search_leaves_inputs_as_they_are():
+    x = leaf([1.0, 2.0])
+    (x * x).sum().backward()
+    gradcheck(Cube(0.5), x, raise_exception=False)
+    assert x.grad.tolist() == [2, 4] and x.tolist() == [1, 2]
+
+
+# Kinks
+
+
+class HalfSlope(tg.Elementwise):
+    """relu, whose rule at 0 gives the slope `at_0`."""
+
+    at_0: float = 0.5
+
+    def forward(self, x):
+        return np.maximum(x, 0)
+
+    def grad_x(self, g, x):
+        return np.where(x == 0, self.at_0 * g, g * (x > 0))
+
+
+@pytest.mark.parametrize("at_0", [0.0, 0.3, 1.0])
+def test_at_a_kink_any_slope_between_those_of_both_sides_is_right(at_0):
+    result = gradcheck(HalfSlope(at_0), leaf([-1.0, 0.0, 2.0]))
+    [kink] = result.kinks
+    v = np.random.default_rng(0).standard_normal(3)[1]
+    assert kink.index == (1,) and kink.slopes == pytest.approx((0, v)) and kink.computed == pytest.approx(at_0 * v)
+    assert "Not differentiable here, in 1 of them: input 0 at index (1,)" in str(result)
+    assert f"the slopes are 0 on the left and {v:.6g} on the right" in str(result).replace("-0 on", "0 on")
+
+
+@pytest.mark.parametrize("at_0", [-0.5, 1.5, np.nan])
+def test_a_slope_outside_of_both_is_wrong_at_a_kink_too(at_0):
+    result = gradcheck(HalfSlope(at_0), leaf([-1.0, 0.0, 2.0]), raise_exception=False)
+    assert not result and not result.kinks and result.culprit.rule == "HalfSlope.grad_x" and result.culprit.value == 0
+
+
+@pytest.mark.parametrize(
+    ("function", "x"),
+    [
+        (tg.relu, [0.0, 1.0]),
+        (lambda x: np.max(x) * x, [1.0, 1.0, 0.0]),
+        (np.sort, [1.0, 1.0, 0.0]),
+        (lambda x: tg.nn.functional.max_pool1d(x.reshape(1, 1, 4), 2), [1.0, 1.0, 0.0, 2.0]),
+        (lambda x: np.clip(x, 0, 1), [0.0, 0.5, 1.0]),
+        (lambda x: np.floor(x) * x, [1.0, 1.5]),
+        (lambda x: np.maximum(x, x * x), [1.0, 2.0]),
+    ],
+)
+def test_ties_kinks_and_jumps_of_the_library_are_recognised(function, x):
+    for order in 1, 2:
+        result = gradcheck(function, leaf(x), order=order)
+        assert result and result.kinks
+
+
+def test_a_jump_of_the_gradient_through_its_middle_is_recognised():
+    assert gradcheck(tg.abs, leaf([0.0]))                           # the rule gives the mean of both slopes, as differences do
+    assert gradcheck(tg.abs, leaf([0.0]), order=2).kinks
+
+
+@pytest.mark.parametrize("mistake", [1e-3, 0.1, 10.0])
+def test_a_wrong_rule_is_no_kink(mistake):
+    result = gradcheck(lambda x: Cube(mistake)(tg.exp(x)), leaf([0.1, -2.0, 1.5]), raise_exception=False)
+    assert not result and not result.kinks
+
+
 # What it leaves as it was
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from ..engine.modes import enable_grad, no_grad
 from ..engine.tensor import Tensor, grad, wrap
 from ..errors import DTypeError, GradientCheckError, GraphError
+from .culprit import NOT_RECORDED, Culprit, culprit_of
 
 TOLERANCES = {"differences": (1e-6, 1e-8), "extended": (1e-10, 1e-12)}
 """rtol and atol for each reference, if none are given."""
@@ -28,6 +30,7 @@ class Derivative:
     part      of a complex input which part moved: "real" or "imaginary"; else None.
     computed  what the rules give.
     expected  what the reference gives.
+    slopes    None; at a kink, or a jump, the two slopes of the function there, from the left and from the right.
     """
 
     input: str
@@ -35,10 +38,14 @@ class Derivative:
     computed: float
     expected: float
     part: str | None = None
+    slopes: tuple[float, float] | None = None
 
     def __str__(self) -> str:
         where = "along a direction that moves all elements" if self.index is None else f"at index {self.index}"
         where += f", {self.part} part" if self.part else ""
+        if self.slopes is not None:
+            left, right = self.slopes
+            return f"{self.input} {where}: the rules give {self.computed:.6g}, the slopes are {left:.6g} on the left and {right:.6g} on the right"
         return f"{self.input} {where}: the rules give {self.computed:.12g}, the reference {self.expected:.12g}"
 
 
@@ -51,18 +58,24 @@ class GradientCheck:
     rtol: float
     atol: float
     derivatives: tuple[Derivative, ...]
+    culprit: Culprit | None = None
 
     @property
     def wrong(self) -> tuple[Derivative, ...]:
         """The derivatives that are out of tolerance."""
-        return tuple(derivative for derivative in self.derivatives if not self._excess(derivative) <= 1)
+        return tuple(derivative for derivative in self.derivatives if derivative.slopes is None and not self.excess(derivative) <= 1)
+
+    @property
+    def kinks(self) -> tuple[Derivative, ...]:
+        """The derivatives where the function is not differentiable, and the rules give a slope between those of its two sides."""
+        return tuple(derivative for derivative in self.derivatives if derivative.slopes is not None)
 
     @property
     def worst(self) -> Derivative | None:
         """The derivative that is furthest off; None if no input has an element."""
-        return max(self.derivatives, key=self._excess, default=None)
+        return max((derivative for derivative in self.derivatives if derivative.slopes is None), key=self.excess, default=None)
 
-    def _excess(self, derivative: Derivative) -> float:
+    def excess(self, derivative: Derivative) -> float:
         """How often the error has room in the tolerance."""
         excess = abs(derivative.computed - derivative.expected) / (self.atol + self.rtol * abs(derivative.expected))
         return np.inf if np.isnan(excess) else excess
@@ -76,7 +89,10 @@ class GradientCheck:
             f"gradcheck: the {kind} is {'right' if self else 'wrong'}: {len(self.wrong)} of {len(self.derivatives)} derivatives are "
             f"out of tolerance (rtol {self.rtol:g}, atol {self.atol:g}, reference {self.reference!r})"
         )
-        return text if self.worst is None else f"{text}; the furthest off is that of {self.worst}"
+        text = text if self.worst is None else f"{text}; the furthest off is that of {self.worst}"
+        if self.kinks:
+            text += f". Not differentiable here, in {len(self.kinks)} of them: {self.kinks[0]}"
+        return text if self else f"{text}\n{self.culprit or NOT_RECORDED}"
 
 
 def gradcheck(
@@ -100,6 +116,9 @@ def gradcheck(
     Order 2 checks the function (x, v) -> dL/dx in the same way, with respect to x and to v, and order 3 checks the gradient of that
     one. They take differences of the gradient as a training step computes it, by the hand-written backward of a fused op, and
     compare them with what went through its composed twin.
+    Where L has a kink, so that its slopes on the left and on the right stay apart however small h is, it is not differentiable, and the
+    rules are free to give any slope between the two; where L jumps, any slope at all. If the gradient is wrong, each op that the function
+    runs is checked by itself, at the inputs that it ran on.
 
     Parameters
         function         takes Tensors, returns a Tensor or a tuple of them, and the same value each time.
@@ -110,7 +129,8 @@ def gradcheck(
         rtol, atol       the tolerance is atol + rtol * abs(expected); 1e-8 and 1e-6, and 1e-12 and 1e-10 for "extended".
         generator        draws v; by default the same v each time.
         raise_exception  raise an error if the gradient is wrong, or only return what was found.
-    Returns a GradientCheck, which is true if the gradient is right, and knows the worst element and both numbers there.
+    Returns a GradientCheck, which is true if the gradient is right, and knows the worst element and both numbers there, the kinks, and the
+    culprit: the first op whose rule is wrong.
     The inputs, and their grad, stay as they are.
     Raises GradientCheckError if the gradient is wrong, or the function gives another value each time; GraphError if no input
     requires grad; DTypeError for an input or an output of another dtype; NotImplementedError for "extended" on a machine whose
@@ -127,6 +147,27 @@ def gradcheck(
     Traceback (most recent call last):
     tinygrad_edu.errors.GradientCheckError: gradcheck: the gradient is wrong: 2 of 2 derivatives are out of tolerance ...
     """
+    check = partial(_check, reference=reference, eps=eps, rtol=rtol, atol=atol)
+    result = check(function, inputs, order, generator=generator)
+    if not result:
+        result = replace(result, culprit=culprit_of(function, inputs, order, check))
+    if raise_exception and not result:
+        raise GradientCheckError(str(result))
+    return result
+
+
+def _check(
+    function: Callable,
+    inputs: Any,
+    order: int,
+    *,
+    reference: str,
+    eps: float,
+    rtol: float | None,
+    atol: float | None,
+    generator: np.random.Generator | None = None,
+) -> GradientCheck:
+    """gradcheck without the culprit."""
     if reference not in TOLERANCES:
         raise ValueError(f"gradcheck: reference is {reference!r}; it needs to be 'differences' or 'extended'")
     if not isinstance(order, int) or order < 1:
@@ -149,6 +190,8 @@ def gradcheck(
     computed = iter(_evaluated(gradient, [*values, *vs]))
     if reference == "extended":
         values = [value.astype(np.result_type(value, np.longdouble)) if _is_floating(value) else value for value in values]
+    default_rtol, default_atol = TOLERANCES[reference]
+    result = GradientCheck(order, reference, default_rtol if rtol is None else rtol, default_atol if atol is None else atol, ())
     derivatives = []
     for i, name in enumerate(names):
         if wanted[i]:
@@ -156,14 +199,11 @@ def gradcheck(
             for index, direction, part in _directions(values[i], generator):
                 h = eps if index is None else eps * max(1.0, abs(values[i][index]))
                 expected = _difference(function, values, i, h, direction, vs)
-                derivatives.append(Derivative(name, index, float(_product(found, direction)), float(expected), part))
-    default_rtol, default_atol = TOLERANCES[reference]
-    result = GradientCheck(
-        order, reference, default_rtol if rtol is None else rtol, default_atol if atol is None else atol, tuple(derivatives)
-    )
-    if raise_exception and not result:
-        raise GradientCheckError(str(result))
-    return result
+                derivative = Derivative(name, index, float(_product(found, direction)), float(expected), part)
+                if not result.excess(derivative) <= 1:
+                    derivative = replace(derivative, slopes=_kink(derivative, result, _slopes(function, values, i, h, direction, vs)))
+                derivatives.append(derivative)
+    return replace(result, derivatives=tuple(derivatives))
 
 
 def _opened(inputs: Any) -> tuple[list[Any], list[bool], list[str]]:
@@ -194,7 +234,7 @@ def _drawn(generator: np.random.Generator, like: np.ndarray) -> np.ndarray:
 
 def _product(gradient: np.ndarray, change: np.ndarray) -> Any:
     """How far L moves with a change; the gradient of complex numbers counts by its conjugate."""
-    return np.sum(gradient.conj() * change).real
+    return np.sum(gradient.conj() * change, where=change != 0).real       # a NaN stays in its own element
 
 
 def _check_deterministic(function: Callable, values: list[Any]) -> None:
@@ -265,14 +305,42 @@ def _directions(value: np.ndarray, generator: np.random.Generator) -> Iterator[t
 
 def _difference(function: Callable, values: list[Any], i: int, h: float, direction: np.ndarray, vs: list[np.ndarray]) -> Any:
     """The derivative of sum(v * function) along a direction of input i, by central differences with the steps h and h / 2."""
+    slope = _slope_along(function, values, i, direction, vs)
+    return (4 * slope(-h / 2, h / 2) - slope(-h, h)) / 3
+
+
+def _slopes(function: Callable, values: list[Any], i: int, h: float, direction: np.ndarray, vs: list[np.ndarray]) -> list[tuple[float, float]]:
+    """The slopes of sum(v * function) on the left and on the right, within h and within h / 10."""
+    slope = _slope_along(function, values, i, direction, vs)
+    return [(float(slope(-step, 0)), float(slope(0, step))) for step in (h, h / 10)]
+
+
+def _slope_along(function: Callable, values: list[Any], i: int, direction: np.ndarray, vs: list[np.ndarray]) -> Callable[[float, float], Any]:
+    """The slope of sum(v * function) between two points on a line through input i."""
 
     def outputs_at(step: float) -> list[np.ndarray]:
         return _evaluated(function, [*values[:i], np.asarray(values[i] + step * direction), *values[i + 1 :]])
 
-    def central(h: float) -> Any:
-        pairs = zip(outputs_at(h), outputs_at(-h))
-        # Outputs are subtracted before they are summed, so that those which stay the same leave no rounding.
-        return sum(_product(v, up - down) for v, (up, down) in zip(vs, pairs)) / (2 * h)
+    def slope(low: float, high: float) -> Any:
+        with np.errstate(all="ignore"):             # a function that ends in NaN is reported as a wrong gradient
+            pairs = zip(outputs_at(high), outputs_at(low))
+            # Outputs are subtracted before they are summed, so that those which stay the same leave no rounding.
+            return sum(_product(v, up - down) for v, (up, down) in zip(vs, pairs)) / (high - low)
 
-    with np.errstate(all="ignore"):                 # a function that ends in NaN is reported as a wrong gradient
-        return (4 * central(h / 2) - central(h)) / 3
+    return slope
+
+
+def _kink(derivative: Derivative, result: GradientCheck, slopes: list[tuple[float, float]]) -> tuple[float, float] | None:
+    """The slopes on both sides if L is not differentiable and the computed one is no wrong choice, else None.
+
+    Of a smooth function they come ten times closer in a neighbourhood that is ten times smaller; at a kink they stay apart, and at a
+    jump, or where the tangent is vertical, they grow.
+    """
+    far, near = slopes
+    room = result.atol + result.rtol * max(map(abs, near))
+    apart = abs(near[1] - near[0])
+    is_kink = apart > 10 * room and apart > abs(far[1] - far[0]) / 2
+    if is_kink and min(near) - room <= derivative.computed <= max(near) + room:
+        return near
+    grow = all(abs(close) > 2 * abs(wide) + 10 * room for close, wide in zip(near, far))
+    return near if grow else None
