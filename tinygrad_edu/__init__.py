@@ -31,7 +31,6 @@ from .ops.creation import (
     from_numpy,
     full,
     full_like,
-    linspace,
     ones,
     ones_like,
     tensor,
@@ -132,6 +131,7 @@ from .ops.rearranging import (
 )
 from .ops.reduce import max, mean, min, sum
 from .ops.shape import broadcast_to, concatenate, expand_dims, ravel, reshape, squeeze, stack, swapaxes, transpose
+from .ops.spacing import linspace
 from .ops.statistics import (
     average,
     corrcoef,

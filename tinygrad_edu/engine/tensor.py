@@ -20,6 +20,9 @@ from .node import Node, leaf_node
 DISPATCH: dict[Callable, Callable] = {}
 """For each function of NumPy the function of ours that runs when it is called with a Tensor; filled by ops/."""
 
+METHODS: dict[tuple[np.ufunc, str], Callable] = {}
+"""The same for methods of ufuncs: (np.add, "reduce")."""
+
 REFUSED: dict[str, str] = {}
 """For each function of NumPy that is decided not to take Tensors, by name ("roots", "linalg.eig"), the reason; filled by ops/."""
 
@@ -381,7 +384,7 @@ class Tensor:
                 f"np.{name}: out= (also meant by array += tensor) cannot take a Tensor's result, since an array would lose its "
                 f"history; write out = np.{name}(...), or use tensor.numpy()"
             )
-        function = DISPATCH.get(ufunc) if method == "__call__" else None
+        function = DISPATCH.get(ufunc) if method == "__call__" else METHODS.get((ufunc, method))
         if function is None:
             raise UnsupportedError(_unsupported(name))
         return function(*inputs, **kwargs)

@@ -23,8 +23,10 @@ from . import (
     reduce,
     refused,
     shape,
+    spacing,
     statistics,
     trigonometric,
+    ufunc_methods,
     without_gradient,
 )
 

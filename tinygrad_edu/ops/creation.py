@@ -89,17 +89,6 @@ def arange(
     return _finished(np.arange(start, stop, step, dtype=dtype), requires_grad, name)
 
 
-def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, requires_grad: bool = False, name: str | None = None
-) -> Tensor:
-    """num numbers in equal steps from start to stop.
-
-    >>> linspace(0, 1, 3)
-    Tensor([0. , 0.5, 1. ])
-    """
-    return _finished(np.linspace(start, stop, num, endpoint, dtype=_dtype(dtype)), requires_grad, name)
-
-
 def eye(
     N: int, M: int | None = None, k: int = 0, dtype: Any = None, requires_grad: bool = False, name: str | None = None
 ) -> Tensor:

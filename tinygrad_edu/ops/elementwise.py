@@ -492,7 +492,8 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: None = None, *, min:
     return _CLIP(a, a_min if min is None else min, a_max if max is None else max)
 
 
-def astype(x: Tensor, dtype: Any, copy: bool = True) -> Tensor:
+@implements(np.astype)
+def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: None = None) -> Tensor:
     """x in another dtype; without copy, x itself if it has that dtype already. Of complex numbers x.real or x.imag is meant, so say it.
 
     >>> astype(Tensor([1, 2]), np.float64)

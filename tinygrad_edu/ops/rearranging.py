@@ -21,7 +21,7 @@ from ..engine.op import implements
 from ..engine.tensor import Tensor, wrap
 from ..errors import UnsupportedError
 from .elementwise import astype, refuse_out
-from .index import getitem
+from .index import getitem, setitem
 from .reduce import as_tensor
 from .shape import concatenate, pad_with_constants, ravel, reshape, transpose
 
@@ -197,6 +197,85 @@ def unique(
     values = take(ar, index, axis)
     more = ([index] if return_index else []) + rest
     return (values, *map(wrap, more)) if more else values
+
+
+def _unique_part(function: Callable) -> Callable[..., Any]:
+    """The door of unique_values and its kin, whose NaN are all different."""
+
+    @implements(function)
+    @wraps(function)
+    def ours(x: Any, /) -> Any:
+        x = as_tensor(x)
+        result = function(x.data)
+        _, index = np.unique(x.data, return_index=True, equal_nan=False)
+        values = take(x, index)
+        return type(result)(values, *map(wrap, result[1:]))
+
+    return ours
+
+
+unique_all = _unique_part(np.unique_all)
+unique_counts = _unique_part(np.unique_counts)
+unique_inverse = _unique_part(np.unique_inverse)
+
+
+@implements(np.unique_values)
+def unique_values(x: Any, /) -> Tensor:
+    """The different values of x in ascending order.
+
+    >>> unique_values(Tensor([3.0, 1.0, 3.0]))
+    Tensor([1., 3.])
+    """
+    return unique(x, equal_nan=False)
+
+
+# Assignment under NumPy's names
+
+
+@implements(np.put_along_axis)
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
+    """arr[..., indices[..., i], ...] = values[..., i] along an axis, in the memory of arr; recorded, as an assignment is.
+
+    >>> x = Tensor([[1.0, 2.0]])
+    >>> put_along_axis(x, np.array([[0]]), 9.0, axis=1)
+    >>> x
+    Tensor([[9., 2.]])
+    """
+    indices = _detached(indices)
+    shape = _assigned("put_along_axis", arr).shape
+    if axis is None:
+        setitem(arr, np.unravel_index(indices, shape), values)
+        return
+    axis = np.lib.array_utils.normalize_axis_index(axis, len(shape))
+    if np.ndim(indices) != len(shape):
+        raise ValueError(f"put_along_axis: arr has shape {shape} and indices {np.shape(indices)}; they need as many axes")
+    grid = [np.arange(n).reshape([-1 if i == j else 1 for j in range(len(shape))]) for i, n in enumerate(shape)]
+    setitem(arr, tuple([indices if i == axis else places for i, places in enumerate(grid)]), values)
+
+
+@implements(np.copyto)
+def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
+    """dst[where] = src, in the memory of dst; recorded, as an assignment is.
+
+    >>> x = Tensor([1.0, 2.0])
+    >>> copyto(x, 0.0, where=[True, False])
+    >>> x
+    Tensor([0., 2.])
+    """
+    dst = _assigned("copyto", dst)
+    if not np.can_cast(getattr(src, "dtype", type(src)), dst.dtype, casting):
+        raise TypeError(f"copyto: src is {getattr(src, 'dtype', type(src).__name__)}, which dst, {dst.dtype}, cannot take by {casting!r}")
+    if where is True:
+        setitem(dst, ..., src)
+        return
+    mask = np.broadcast_to(_detached(where), dst.shape)
+    setitem(dst, mask, getitem(as_tensor(src) * np.ones(dst.shape, dst.dtype), mask) if np.ndim(getattr(src, "_data", src)) else src)
+
+
+def _assigned(function: str, target: Any) -> Tensor:
+    if not isinstance(target, Tensor):
+        raise TypeError(f"{function}: what is written to is an array, which would lose the history of a tensor; write to a tensor")
+    return target
 
 
 # Views

@@ -1,0 +1,107 @@
+"""Numbers in even steps, methods of ufuncs, and assignment under NumPy's names: values as NumPy's, and gradients."""
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu.testing import gradcheck
+
+A = np.arange(1.0, 7).reshape(2, 3)
+
+
+def leaf(values=A, **settings):
+    return tg.tensor(values, requires_grad=True, **settings)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.linspace(x[0, 0], x[1], 4),
+        lambda x: np.linspace(x[0], 2.0, 5, endpoint=False, axis=-1),
+        lambda x: np.linspace(0, x, 1),
+        lambda x: np.logspace(x[0], 2, 3),
+        lambda x: np.logspace(x[0, 0], 2.0, 3, base=2.0),
+        lambda x: np.geomspace(x[0], x[1] * 2, 3),
+        lambda x: np.geomspace(-x[0], -x[1], 3, axis=1),
+        np.unwrap,
+        lambda x: np.hypot.outer(x, x[0]),
+        lambda x: np.add.reduce(x),
+        lambda x: np.multiply.reduce(x, axis=(0, 1), keepdims=True),
+        lambda x: np.maximum.reduce(x, axis=None),
+        lambda x: np.minimum.reduce(x, axis=1),
+        lambda x: np.add.accumulate(x, 1),
+        lambda x: np.multiply.accumulate(x),
+    ],
+)
+def test_values_and_gradients(function):
+    got, expected = function(leaf()), function(A)
+    assert got.shape == expected.shape and got.dtype == expected.dtype
+    np.testing.assert_allclose(got.detach(), expected, rtol=1e-14)
+    gradcheck(function, leaf(), order=2)
+
+
+def test_steps_are_returned_and_dtypes_kept():
+    values, step = np.linspace(leaf(1.0), 2.0, 5, retstep=True)
+    assert values.dtype == np.float32 and step.item() == 0.25 and step.requires_grad
+    assert tg.linspace(0, 1, 3).dtype == np.float32 and np.linspace(leaf(0.0), 1, 3, dtype=np.float64).dtype == np.float64
+    assert np.logspace(leaf(0.0), 2, 3).dtype == np.float32
+    with pytest.raises(ValueError, match="one sign"):
+        np.geomspace(leaf(-1.0), 1.0)
+
+
+@pytest.mark.parametrize(
+    "call", [lambda x: np.add.at(x, [0], 1.0), lambda x: np.subtract.reduce(x), lambda x: np.add.reduceat(x, [0]), lambda x: np.power.accumulate(x)]
+)
+def test_other_methods_of_ufuncs_are_refused_by_name(call):
+    with pytest.raises(tg.errors.UnsupportedError, match=r"np\.\w+\.\w+ does not take Tensors"):
+        call(leaf())
+
+
+def test_methods_without_gradient():
+    np.testing.assert_array_equal(np.less.outer(leaf(), A[0]), np.less.outer(A, A[0]))
+    assert np.logical_and.reduce(leaf(), axis=1).tolist() == [True, True]
+
+
+@pytest.mark.parametrize(("indices", "axis"), [([[0], [2]], 1), ([[1, 0, 1]], 0), ([5, 0], None), ([[-1], [0]], -1)])
+def test_put_along_axis_is_a_recorded_assignment(indices, axis):
+    x = leaf()
+
+    def put(target, values):
+        np.put_along_axis(target, np.array(indices), values, axis)
+        return target
+
+    values = np.arange(10.0, 10 + np.size(indices)).reshape(np.shape(indices))
+    np.testing.assert_array_equal(put(x * 1, values).detach(), put(A.copy(), values))
+    np.testing.assert_array_equal(put(leaf().detach(), values), put(A.copy(), values))
+    gradcheck(lambda x, v: put(x * 1, v * v), [leaf(), leaf(values)], order=2)
+
+
+@pytest.mark.parametrize("where", [True, A > 3, [True, False, True]])
+@pytest.mark.parametrize("source", [7.0, A * 2, A[0]])
+def test_copyto_is_a_recorded_assignment(source, where):
+    def copied(target, values):
+        np.copyto(target, values, where=where)
+        return target
+
+    np.testing.assert_array_equal(copied(leaf() * 1, source).detach(), copied(A.copy(), source))
+    if np.ndim(source):
+        gradcheck(lambda x, s: copied(x * 1, s * s), [leaf(), leaf(source)], order=2)
+
+
+def test_mistakes_of_assignment():
+    with pytest.raises(TypeError, match="copyto: src is complex64"):
+        np.copyto(leaf() * 1, tg.tensor([1j]))
+    with pytest.raises(TypeError, match="would lose the history"):
+        np.copyto(A.copy(), leaf())
+    with pytest.raises(ValueError, match="as many axes"):
+        np.put_along_axis(leaf() * 1, np.array([0]), 1.0, 1)
+
+
+def test_unique_and_its_kin():
+    x = leaf([3.0, 1.0, 3.0, np.nan, np.nan])
+    for function in np.unique_all, np.unique_counts, np.unique_inverse:
+        got, expected = function(x), function(x.detach().numpy())
+        assert type(got) is type(expected)
+        for ours, numpys in zip(got, expected, strict=True):
+            np.testing.assert_array_equal(ours.detach(), numpys)
+    np.testing.assert_array_equal(np.unique_values(x).detach(), [1, 3, np.nan, np.nan])

@@ -1,0 +1,48 @@
+"""Methods of NumPy's ufuncs: np.add.reduce, np.multiply.accumulate, np.maximum.outer and so on, where they are differentiable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..engine.tensor import DISPATCH, METHODS
+from .cumulative import cumprod, cumsum, prod
+from .elementwise import astype, refuse_out
+from .reduce import as_tensor, max, min, sum
+from .shape import reshape
+from .without_gradient import all, any
+
+
+def _reduction(ufunc: np.ufunc, function: Callable) -> None:
+    def reduce(array: Any, axis: Any = 0, dtype: Any = None, out: None = None, keepdims: bool = False, **settings: Any) -> Any:
+        refuse_out(f"{ufunc.__name__}.reduce", out)
+        result = function(array, axis=axis, keepdims=keepdims, **settings)
+        return result if dtype is None else astype(result, dtype)
+
+    METHODS[ufunc, "reduce"] = reduce
+
+
+def _accumulation(ufunc: np.ufunc, function: Callable) -> None:
+    def accumulate(array: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
+        return function(array, axis, dtype, out)
+
+    METHODS[ufunc, "accumulate"] = accumulate
+
+
+def _outer(ufunc: np.ufunc, function: Callable) -> None:
+    def outer(a: Any, b: Any, /, **settings: Any) -> Any:
+        a, b = as_tensor(a), as_tensor(b)
+        return function(reshape(a, a.shape + (1,) * b.ndim), b, **settings)
+
+    METHODS[ufunc, "outer"] = outer
+
+
+for _ufunc, _function in ((np.add, sum), (np.multiply, prod), (np.maximum, max), (np.minimum, min), (np.logical_and, all), (np.logical_or, any)):
+    _reduction(_ufunc, _function)
+_accumulation(np.add, cumsum)
+_accumulation(np.multiply, cumprod)
+for _ufunc, _function in DISPATCH.items():
+    if isinstance(_ufunc, np.ufunc) and _ufunc.nin == 2 and _ufunc.signature is None:
+        _outer(_ufunc, _function)
