@@ -25,7 +25,8 @@ def linspace(
     """
     if not isinstance(start, Tensor) and not isinstance(stop, Tensor):
         of_arrays = any(isinstance(end, np.ndarray | np.generic) for end in (start, stop))
-        values, step = np.linspace(start, stop, num, endpoint, True, dtype if of_arrays or dtype is not None else get_default_dtype(), axis)
+        dtype = dtype if of_arrays or dtype is not None else get_default_dtype()
+        values, step = np.linspace(start, stop, num, endpoint, retstep=True, dtype=dtype, axis=axis)
         found = Tensor(values, requires_grad=requires_grad, name=name)
         return (found, step) if retstep else found
     start, stop = (end if isinstance(end, Tensor) else as_tensor(np.asarray(end, _dtype_beside(end, other)))

@@ -39,7 +39,11 @@ def _outer(ufunc: np.ufunc, function: Callable) -> None:
     METHODS[ufunc, "outer"] = outer
 
 
-for _ufunc, _function in ((np.add, sum), (np.multiply, prod), (np.maximum, max), (np.minimum, min), (np.logical_and, all), (np.logical_or, any)):
+_REDUCTIONS: dict[Any, Callable] = {
+    np.add: sum, np.multiply: prod, np.maximum: max, np.minimum: min, np.logical_and: all, np.logical_or: any
+}
+
+for _ufunc, _function in _REDUCTIONS.items():
     _reduction(_ufunc, _function)
 _accumulation(np.add, cumsum)
 _accumulation(np.multiply, cumprod)
