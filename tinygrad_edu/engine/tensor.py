@@ -579,7 +579,8 @@ def _gradients(
         starts.append(gradient if create_graph else gradient._data)
     retain = create_graph if retain_graph is None else retain_graph
     targets = None if inputs is None else [tensor._node for tensor in inputs if tensor._node is not None]
-    with enable_grad() if create_graph else no_grad():
+    # An infinite gradient, such as that of a root at 0, is an answer; NumPy would warn of it with a line of ours.
+    with enable_grad() if create_graph else no_grad(), np.errstate(all="ignore"):
         return walk(nodes, starts, targets, retain_graph=retain, record=create_graph)
 
 
