@@ -109,28 +109,69 @@ def _compile(cls: type[Op]) -> None:
 
         keep[True, True]  lambda a, b, out: ((b,), (a,))
         pull              lambda self, g, parents, kept: (None if parents[0] is None else self.grad_a(g, kept[0][0]), ...)
+
+    and for LayerNorm, with backward(g, x, gamma, mean, needs),
+
+        collect           lambda values, out, kept, parents: ((values[0], values[1], kept['mean'], None), values)
+        pull              lambda self, g, parents, kept: checked(self, parents, self.backward(g, kept[0][0], kept[0][1], ...))
     """
-    if cls.joint:
-        cls.pull = _pull_joint       # type: ignore[assignment]
-    elif cls.variadic:
-        cls.pull = _pull_any         # type: ignore[assignment]
-    else:
-        calls = []
-        for i, (name, names) in enumerate(zip(cls.inputs, cls.rule_names)):
-            arguments = "".join(f", kept[{i}][{j}]" for j in range(len(names)))
-            call = "None" if name in cls.constants else f"self.grad_{name}(g{arguments})"
-            calls.append(call if len(cls.inputs) == 1 else f"None if parents[{i}] is None else {call}")
-        cls.pull = eval(f"lambda self, g, parents, kept: ({', '.join(calls)},)")
+    cls.pull = _pull_of(cls)
     if cls.foreign:
         cls.pull = _guarded(cls.pull)
     cls.keep = {}
     if not (cls.joint or cls.variadic or cls.constants or cls.fused) and len(cls.inputs) <= 2:
+        code = {name: name for name in (*cls.inputs, "out")}
         for needs in itertools.product((True, False), repeat=len(cls.inputs)):
-            kept = [
-                f"({''.join(_expression(n, own) + ', ' for n in names)})" if needed else "()"
-                for needed, own, names in zip(needs, cls.inputs, cls.rule_names)
-            ]
+            kept = [_tuple(names, code, own) if needed else "()" for needed, own, names in zip(needs, cls.inputs, cls.rule_names)]
             cls.keep[needs] = eval(f"lambda {', '.join(cls.inputs)}, out: ({', '.join(kept)},)", {"shape_of": np.shape})
+    else:
+        cls.collect = _collect_of(cls)
+
+
+def _pull_of(cls: type[Op]) -> Any:
+    if cls.joint:
+        needs = "tuple([parent is not None for parent in parents])"
+        arguments = ", ".join(["g", *(needs if name == "needs" else f"kept[0][{j}]" for j, name in enumerate(cls.rule_names[0]))])
+        return eval(f"lambda self, g, parents, kept: checked(self, parents, self.backward({arguments}))", {"checked": _checked})
+    if cls.variadic:
+        return _pull_any
+    calls = []
+    for i, (name, names) in enumerate(zip(cls.inputs, cls.rule_names)):
+        arguments = "".join(f", kept[{i}][{j}]" for j in range(len(names)))
+        call = "None" if name in cls.constants else f"self.grad_{name}(g{arguments})"
+        calls.append(call if len(cls.inputs) == 1 else f"None if parents[{i}] is None else {call}")
+    return eval(f"lambda self, g, parents, kept: ({', '.join(calls)},)")
+
+
+def _collect_of(cls: type[Op]) -> Any:
+    code = {name: f"values[{i}]" for i, name in enumerate(cls.inputs)}
+    code = {"out": "out", "needs": "None", **{name: f"kept[{name!r}]" for name in cls.kept_names}, **code}
+    last, name = len(cls.inputs) - 1, cls.inputs[-1]
+    shapes = f"tuple([shape_of(value) for value in values[{last}:]])"
+    if cls.variadic:
+        code[name], code[f"{name}_shape"], code["index"] = f"values[{last}:]", shapes if cls.joint else "shapes", "index"
+    if cls.joint:
+        parts = [_tuple(cls.rule_names[0], code)]
+    else:
+        parts = [f"() if parents[{i}] is None else {_tuple(names, code, cls.inputs[i])}" for i, names in enumerate(cls.rule_names)]
+        if cls.variadic:        # one rule for many inputs, which share one tuple of their shapes
+            each = f"() if parent is None else {_tuple(cls.rule_names[last], code)}"
+            parts[last] = f"*[{each} for shapes in [{shapes}] for index, parent in enumerate(parents[{last}:])]"
+    if cls.twin_needed:
+        parts.append("values")
+    return eval(f"lambda values, out, kept, parents: ({', '.join(parts)},)", {"shape_of": np.shape})
+
+
+def _tuple(names: tuple[str, ...], code: dict[str, str], own: str | None = None) -> str:
+    """The code of a tuple of what a rule names, from the code of each value; own is the input that the rule belongs to."""
+    return f"({''.join(f'{_value(name, code, own)}, ' for name in names)})"
+
+
+def _value(name: str, code: dict[str, str], own: str | None) -> str:
+    if name in code:
+        return code[name]
+    of = name.removesuffix("_shape")
+    return f"{code[of]}.shape" if of == own else f"shape_of({code[of]})"        # another input may be a Python number, or None
 
 
 def _guarded(pull: Any) -> Any:
@@ -143,25 +184,12 @@ def _guarded(pull: Any) -> Any:
     return guarded
 
 
-def _expression(name: str, own: str) -> str:
-    """How to get what a rule calls name from the inputs and out; own is the input that the rule belongs to."""
-    if name.endswith("_shape"):
-        of = name.removesuffix("_shape")
-        return f"{of}.shape" if of == own else f"shape_of({of})"      # another input may be a Python number
-    return name
-
-
-def _pull_joint(self: Fused, g: Any, parents: tuple, kept: tuple) -> Any:
-    if "needs" in self.rule_names[0]:
-        needs = tuple(parent is not None for parent in parents)
-        values = [needs if name == "needs" else value for name, value in zip(self.rule_names[0], kept[0])]
-        result = self.backward(g, *values)
-    else:
-        result = self.backward(g, *kept[0])
+def _checked(op: Fused, parents: tuple, result: Any) -> Any:
+    """What a joint backward returned, if it is a gradient for each input."""
     if type(result) is not tuple or len(result) != len(parents):
         raise DefinitionError(
-            f"{self!r}: backward returned {f'{len(result)} values' if type(result) is tuple else type(result).__name__}; it needs "
-            f"to be a tuple with a gradient for each of {', '.join(self.inputs)}"
+            f"{op!r}: backward returned {f'{len(result)} values' if type(result) is tuple else type(result).__name__}; it needs "
+            f"to be a tuple with a gradient for each of {', '.join(op.inputs)}"
         )
     return result
 

@@ -94,7 +94,9 @@ class Op(metaclass=OpType):
     kept_names: ClassVar[frozenset[str]] = frozenset()
     """What rules of a Fused name that is no input, shape or out: forward must keep it."""
     keep: ClassVar[dict[tuple[bool, ...], Callable[..., tuple]]]
-    """For an op of one or two inputs, by which of them need a gradient, what gathers the values that a node keeps."""
+    """For a plain op of one or two inputs, by which of them need a gradient, what gathers the values that a node keeps."""
+    collect: ClassVar[Callable[..., tuple]]
+    """collect(values, out, kept, parents): for every other op, what gathers them; kept is what forward kept."""
 
     forward: Callable[..., Any]
     record: Callable[..., Tensor]

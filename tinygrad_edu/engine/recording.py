@@ -155,91 +155,89 @@ def _recorder_of_two(op: Op) -> Callable[..., Tensor]:
 
 def _recorder_of_any(op: Op) -> Callable[..., Tensor]:
     cls = type(op)
-    fused = op.fused
-    forward = _forward_of(op)
-    constant = [name in op.constants for name in op.inputs]
+    forward, fused, collect, kept_names = _forward_of(op), op.fused, cls.collect, cls.kept_names
+    last = len(op.inputs) - 1
+    constant = [name in op.constants for name in op.inputs] if op.constants else None
 
     def record(*operands):
         if fused and is_composing():
             twin = partial(guard.recording, op, "composed", op.inputs) if cls.foreign else op.composed
             return twin(*[as_tensor(op, operand) for operand in operands])
-        if len(operands) != len(op.inputs) and not (op.variadic and len(operands) >= len(op.inputs) - 1):
+        if len(operands) != last + 1 and not (op.variadic and len(operands) >= last):
             raise TypeError(f"{op!r} takes the inputs {', '.join(op.inputs)}; it got {len(operands)}")
         recording = is_grad_enabled()
-        arrays = [o for i, o in enumerate(operands) if isinstance(o, (Tensor, np.ndarray)) and not constant[min(i, len(constant) - 1)]]
-        array = max(arrays, key=lambda o: o.dtype.itemsize, default=None)       # a Python number next to these loses no digits
         values, parents = [], []
-        for i, operand in enumerate(operands):
-            if isinstance(operand, Tensor):
+        for operand in operands:
+            parent = None
+            if type(operand) is Tensor or isinstance(operand, Tensor):
                 values.append(operand._data)
-                parent = operand._node if recording else None
-                if parent is not None and i < len(constant) and constant[i]:
-                    raise GraphError(
-                        f"{op!r}: {op.inputs[i]} is a constant of this op and has no gradient, but the tensor given "
-                        f"(shape {operand.shape}) requires grad; give {op.inputs[i]}.detach()"
-                    )
-                parents.append(parent)
+                if recording:
+                    parent = operand._node
+                    if parent is not None and constant is not None and constant[min(len(parents), last)]:
+                        raise GraphError(_not_constant(op, len(parents), operand))
             else:
-                values.append(operand if operand is None else as_operand(op, operand, array))
-                parents.append(None)
-        extra = _NOTHING
+                values.append(operand if operand is None else as_operand(op, operand, _widest(operands, constant)))
+            parents.append(parent)
+        kept = _NOTHING
         try:
             out = forward(*values)
             if type(out) is tuple:
-                out, extra = out
+                out, kept = out
             shape = out.shape
         except Exception as error:
             raise _explained(error, op, operands)
+        tensor = _new(Tensor)
+        tensor._data = out
         if not any(parents):
-            return _seen(op, operands, wrap(out))
-        if fused and not cls.kept_names <= extra.keys():
-            raise DefinitionError(
-                f"{op!r}: a rule names {', '.join(sorted(cls.kept_names - extra.keys()))}, which is no input, shape or out, so "
-                f"forward must keep it: return out, {{{', '.join(f'{name!r}: {name}' for name in sorted(cls.kept_names))}}}"
-            )
-        node = Node()
+            tensor._node = None
+            if watching.active:
+                watching.ran(op, operands, tensor)
+            return tensor
+        if kept_names and not kept_names <= kept.keys():
+            raise DefinitionError(_not_kept(op, kept))
+        tensor._node = node = Node()
         node.op = op
-        node.parents = tuple(parents)
-        node.kept = _collect(op, tuple(values), out, extra, node.parents)
+        node.parents = parents = tuple(parents)
+        node.kept = collect(tuple(values), out, kept, parents)
         node.shape = shape
         node.dtype = out.dtype
         node.order = clock()
         node.hooks = None
-        return _seen(op, operands, wrap(out, node))
+        if watching.active:
+            watching.ran(op, operands, tensor)
+        return tensor
 
     return record
-
-
-def _seen(op: Op, operands: tuple, out: Tensor) -> Tensor:
-    if watching.active:
-        watching.ran(op, operands, out)
-    return out
 
 
 _NOTHING: dict[str, Any] = {}
 
 
-def _collect(op: Op, values: tuple, out: Any, extra: dict[str, Any], parents: tuple) -> tuple:
-    """What a node keeps: for each input that needs a gradient what its rule names; after that the inputs of a twin that is needed."""
-    last = len(op.inputs) - 1
-    known = {"out": out, "needs": None, **extra, **dict(zip(op.inputs, values))}
-    if op.variadic:
-        known[op.inputs[last]] = values[last:]
-        known[f"{op.inputs[last]}_shape"] = tuple(np.shape(value) for value in values[last:])
+def _widest(operands: tuple, constant: list[bool] | None) -> Any:
+    """The operand with the most digits of those that are no constants: a Python number next to it loses none."""
+    last = len(constant) - 1 if constant else 0
+    arrays = [
+        operand
+        for i, operand in enumerate(operands)
+        if isinstance(operand, (Tensor, np.ndarray)) and not (constant and constant[min(i, last)])
+    ]
+    return max(arrays, key=lambda array: array.dtype.itemsize, default=None)
 
-    def named(names: tuple[str, ...]) -> tuple:
-        return tuple(known[n] if n in known else np.shape(known[n.removesuffix("_shape")]) for n in names)
 
-    if op.joint:
-        kept = [named(op.rule_names[0])]
-    else:
-        kept = []
-        for i, parent in enumerate(parents):
-            known["index"] = i - last
-            kept.append(() if parent is None else named(op.rule_names[min(i, last)]))
-    if op.twin_needed:
-        kept.append(values)
-    return tuple(kept)
+def _not_constant(op: Op, i: int, operand: Tensor) -> str:
+    name = op.input_name(i)
+    return (
+        f"{op!r}: {name} is a constant of this op and has no gradient, but the tensor given (shape {operand.shape}) requires grad; "
+        f"give {name}.detach()"
+    )
+
+
+def _not_kept(op: Op, kept: dict[str, Any]) -> str:
+    names = type(op).kept_names
+    return (
+        f"{op!r}: a rule names {', '.join(sorted(names - kept.keys()))}, which is no input, shape or out, so forward must keep it: "
+        f"return out, {{{', '.join(f'{name!r}: {name}' for name in sorted(names))}}}"
+    )
 
 
 def recorded(op: Op, value: Any, parents: tuple, kept: tuple) -> Tensor:
