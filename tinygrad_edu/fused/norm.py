@@ -128,9 +128,10 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
     >>> norm(Tensor([[1.0, -2.0], [3.0, 4.0]]), 1, axis=1)
     Tensor([3., 7.])
     """
-    x = as_tensor(x)
-    if x.dtype.kind != "f":
-        x = abs_(x) if x.dtype.kind == "c" else astype(x, np.float64)
+    matrix = as_tensor(x)
+    if matrix.dtype.kind not in "fc":
+        matrix = astype(matrix, np.float64)
+    x = abs_(matrix) if matrix.dtype.kind == "c" else matrix
     if axis is None:
         axes = tuple(range(x.ndim))
         if ord is not None and x.ndim not in (1, 2):
@@ -150,7 +151,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
         out = (max_of if ord > 0 else min_of)(sums, other, keepdims=True)
         return out if keepdims else sum_of(out, axes)       # of one element each
     if len(axes) == 2 and ord in (2, -2, "nuc"):
-        values = svdvals(x.transpose([i for i in range(x.ndim) if i not in axes] + list(axes)))
+        values = svdvals(matrix.transpose([i for i in range(x.ndim) if i not in axes] + list(axes)))
         values = where(is_zero(values), values.detach(), values)        # kinks, as that of |x|
         out = {2: max_of, -2: min_of, "nuc": sum_of}[ord](values, -1)
         return out.reshape([1 if i in axes else n for i, n in enumerate(x.shape)]) if keepdims else out

@@ -4,6 +4,9 @@ A decomposition has several outputs, and an op has one. So the function decompos
 op that is handed all that was found: its forward picks its output, and its rule says how that output depends on a. A rule that needs
 another output has it from `output`, recorded where the rule is, and nothing is decomposed again. What is not used is a node that no walk meets.
 
+Of complex matrices a.T is the conjugate of the transposed one, here and in the papers, whose g is the gradient that users see: the conjugate
+of that of the walk. So a rule conjugates it first, and what it returns last; of real numbers nothing happens.
+
 Where an output is not differentiable (vectors of equal eigenvalues, say), the gradient of that matrix is NaN, and not a number that looks right.
 Rounding makes equal values differ in their last digits, so what is closer than rounding can tell counts as equal.
 """
@@ -18,7 +21,7 @@ import numpy as np
 from ..engine.modes import is_grad_enabled
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor, wrap
-from ..errors import DTypeError, UnsupportedError
+from ..errors import DTypeError, GraphError, UnsupportedError
 from .linalg import matmul, product, square, transposed, values_of
 from .reduce import as_tensor
 
@@ -41,10 +44,11 @@ class Cholesky(Op):
         return np.linalg.cholesky(a, upper=self.upper)
 
     def grad_a(self, g, out):
+        g = conjugated(g)
         if not self.upper:
-            g, out = transposed(g), transposed(out)
-        inner = np.linalg.solve(out, mirrored(transposed(g @ transposed(out))))
-        return transposed(np.linalg.solve(out, transposed(inner))) / 2
+            g, out = adjoint(g), adjoint(out)
+        inner = np.linalg.solve(out, mirrored(adjoint(g @ adjoint(out))))
+        return conjugated(np.linalg.solve(out, adjoint(inner))) / 2
 
 
 class Eigenvalues(Op):
@@ -65,7 +69,7 @@ class Eigenvalues(Op):
 
     def grad_a(self, g, a, w, v):
         v = output(_EIGENVECTORS, a, w, v)
-        return product(v * g[..., None, :], transposed(v))
+        return conjugated(product(v * g[..., None, :], adjoint(v)))
 
 
 class Eigenvectors(Op):
@@ -87,9 +91,10 @@ class Eigenvectors(Op):
         return v
 
     def grad_a(self, g, a, w, v, out):
-        inner = product(transposed(out), g)
-        inner = (inner - transposed(inner)) / (2 * gaps(output(_EIGENVALUES, a, w, v)))
-        return product(product(out, inner), transposed(out))
+        inner = product(adjoint(out), conjugated(g))
+        require_free_phases("eigh", inner)
+        inner = without_diagonal(inner - adjoint(inner)) / (2 * gaps(output(_EIGENVALUES, a, w, v)))
+        return conjugated(product(product(out, inner), adjoint(out)))
 
 
 class SingularValues(Op):
@@ -112,7 +117,7 @@ class SingularValues(Op):
 
     def grad_a(self, g, a, u, s, vh):
         left, right = output(_LEFT_VECTORS, a, u, s, vh), right_vectors(a, u, s, vh)
-        return product(left * g[..., None, :], right)
+        return conjugated(product(left * g[..., None, :], right))
 
 
 class LeftVectors(Op):
@@ -135,6 +140,8 @@ class LeftVectors(Op):
         return u
 
     def grad_a(self, g, a, u, s, vh, out):
+        if a.dtype.kind == "c":
+            raise DTypeError("svd: the gradient of singular vectors, and the second one of singular values, is taken of real matrices only")
         right = right_vectors(a, u, s, vh)
         values = output(_SINGULAR_VALUES, a, u, s, vh)
         sums = values[..., None, :] + values[..., :, None]
@@ -162,11 +169,12 @@ class Orthonormal(Op):
         return np.linalg.qr(a).Q
 
     def grad_a(self, g, a, out):
-        r = upper_triangle(product(transposed(out), a))
+        r = upper_triangle(product(adjoint(out), a))
         diagonal = np.diagonal(values_of(r), axis1=-2, axis2=-1)
         r = np.where(np.any(is_zero(diagonal), axis=-1)[..., None, None], np.nan, r)
-        inner = g - product(out, mirrored(product(transposed(g), out)))
-        return transposed(np.linalg.solve(r, transposed(inner)))
+        g = conjugated(g)
+        inner = g - product(out, mirrored(product(adjoint(g), out)))
+        return conjugated(adjoint(np.linalg.solve(r, adjoint(inner))))
 
 
 class Pinv(Op):
@@ -191,10 +199,11 @@ class Pinv(Op):
 
     def grad_a(self, g, a, out):
         self.require_rank(values_of(a), values_of(out))
-        p, h = transposed(out), transposed(g)
+        g = conjugated(g)
+        p, h = adjoint(out), adjoint(g)
         left = h - product(a, product(out, h))              # (1 - a @ p) @ g.T
         right = h - product(product(h, out), a)             # g.T @ (1 - p @ a)
-        return product(product(left, out), p) + product(p, product(out, right)) - product(product(p, g), p)
+        return conjugated(product(product(left, out), p) + product(p, product(out, right)) - product(product(p, g), p))
 
     def require_rank(self, a, out):
         """Raise if rtol took away singular values that are not 0: then the gradient needs the singular vectors."""
@@ -207,7 +216,7 @@ class Pinv(Op):
 
 
 class EigenvaluesOfAny(Op):
-    """Eigenvalues of square matrices that are not symmetric, where they are real.
+    """Eigenvalues of square matrices that are not symmetric.
 
     a @ v = v * w, and out = w
 
@@ -229,7 +238,7 @@ class EigenvaluesOfAny(Op):
 
 
 class EigenvectorsOfAny(Op):
-    """Eigenvectors of square matrices that are not symmetric, of length 1, where they are real.
+    """Eigenvectors of square matrices that are not symmetric, of length 1.
 
     a @ v = v * w, and out = v
 
@@ -247,9 +256,10 @@ class EigenvectorsOfAny(Op):
         return v
 
     def grad_a(self, g, a, w, v, out):
-        inner = product(transposed(out), g - out * (out * g).sum(axis=-2, keepdims=True))
-        inner = inner / gaps(output(_EIGENVALUES_OF_ANY, a, w, v))
-        inner = np.where(np.eye(out.shape[-1], dtype=bool), 0, inner)
+        inner = product(transposed(out), g)
+        require_free_phases("eig", inner)
+        inner = product(transposed(out), g - conjugated(out) * (out * g).sum(axis=-2, keepdims=True).real)
+        inner = without_diagonal(inner) / gaps(output(_EIGENVALUES_OF_ANY, a, w, v))
         return product(product(transposed(independent(out)), inner), transposed(out))
 
 
@@ -284,14 +294,44 @@ def gaps(values: Any) -> Any:
     return np.where(np.eye(values.shape[-1], dtype=bool), 1, np.where(equal, np.nan, difference))
 
 
+def conjugated(x: Any) -> Any:
+    """The conjugate of complex numbers, and real ones as they are."""
+    return x.conj() if x.dtype.kind == "c" else x
+
+
+def adjoint(x: Any) -> Any:
+    """The last two axes exchanged, and complex numbers conjugated."""
+    return transposed(conjugated(x))
+
+
 def mirrored(x: Any) -> Any:
-    """A symmetric matrix with the lower triangle of x."""
-    return np.where(np.tri(x.shape[-1], dtype=bool), x, transposed(x))
+    """A symmetric matrix with the lower triangle of x; of complex numbers it is Hermitian, with a real diagonal."""
+    if x.dtype.kind != "c":
+        return np.where(np.tri(x.shape[-1], dtype=bool), x, transposed(x))
+    lower = np.where(np.tri(x.shape[-1], k=-1, dtype=bool), x, 0)
+    return lower + adjoint(lower) + (x - without_diagonal(x)).real
+
+
+def without_diagonal(x: Any) -> Any:
+    """x with zeros on its diagonal."""
+    return np.where(np.eye(x.shape[-1], dtype=bool), 0, x)
+
+
+def require_free_phases(function: str, inner: Any) -> None:
+    """Raise if L moves with the phases of complex vectors, which are open: then its gradient is that of nothing. inner is v.T @ g."""
+    inner = values_of(inner)
+    if inner.dtype.kind == "c":
+        moves = np.max(np.abs(np.diagonal(inner, axis1=-2, axis2=-1).imag), initial=0)
+        if moves > np.sqrt(np.finfo(inner.dtype).eps) * np.max(np.abs(inner), initial=0):
+            raise GraphError(
+                f"{function}: what is computed from the eigenvectors depends on their phases, and these are open: v * exp(1j * t) is an "
+                f"eigenvector too. Compute what is the same for all of them, like abs(v) or v[:, 0] * v[:, 0].conj()"
+            )
 
 
 def symmetric(a: Tensor) -> Tensor:
     """The symmetric matrix with the lower triangle of a. Its gradient goes to both triangles."""
-    half = (a + transposed(a)) / 2
+    half = (a + adjoint(a)) / 2
     return half + (mirrored(a.data) - half.data)
 
 
@@ -353,7 +393,7 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Tensor:
     Tensor([[2., 0.],
             [1., 1.]])
     """
-    return Cholesky(bool(upper))(of_real_numbers("cholesky", square("cholesky", a)))
+    return Cholesky(bool(upper))(square("cholesky", a))
 
 
 @implements(np.linalg.eigh)
@@ -371,7 +411,7 @@ def eigh(a: Any, UPLO: Any = "L") -> EighResult:
     >>> eigh(Tensor([[1.0, 0.0], [0.0, -2.0]])).eigenvalues
     Tensor([-2.,  1.])
     """
-    a = of_real_numbers("eigh", square("eigh", a))
+    a = square("eigh", a)
     found = decomposed(np.linalg.eigh, a, UPLO)
     return EighResult(_EIGENVALUES(a, *found), _EIGENVECTORS(a, *found))
 
@@ -383,7 +423,7 @@ def eigvalsh(a: Any, UPLO: Any = "L") -> Tensor:
     >>> eigvalsh(Tensor([[1.0, 0.0], [0.0, -2.0]]))
     Tensor([-2.,  1.])
     """
-    a = of_real_numbers("eigvalsh", square("eigvalsh", a))
+    a = square("eigvalsh", a)
     return eigh(a, UPLO).eigenvalues if records(a) else decomposed(np.linalg.eigvalsh, a, UPLO)
 
 
@@ -393,20 +433,16 @@ def eig(a: Any) -> EigResult:
 
     Parameters
         a  (..., n, n); for symmetric matrices eigh is quicker and more accurate.
-    Returns (eigenvalues, eigenvectors): tensors (..., n), in no order, and (..., n, n), in columns of length 1. They have gradients where
-    all eigenvalues are real. These are NaN where the vectors are linearly dependent; that of the vectors is, where two eigenvalues are equal.
-    Raises LinAlgError if the matrices are not square, or hold NaN or infinities; UnsupportedError if a requires grad and an eigenvalue is complex.
+    Returns (eigenvalues, eigenvectors): tensors (..., n), in no order, and (..., n, n), in columns of length 1. Their gradients
+    are NaN where the vectors are linearly dependent; that of the vectors is, where two eigenvalues are equal.
+    Raises LinAlgError if the matrices are not square, or hold NaN or infinities, and GraphError in the backward pass if what is computed
+    from complex vectors depends on their phases, which are open.
 
     >>> eig(Tensor([[1.0, 2.0], [0.0, 3.0]])).eigenvalues
     Tensor([1., 3.])
     """
-    a = of_real_numbers("eig", square("eig", a))
+    a = square("eig", a)
     found = decomposed(np.linalg.eig, a)
-    if records(a) and found[0].dtype.kind == "c":
-        raise UnsupportedError(
-            f"eig: a has shape {a.shape} and complex eigenvalues, whose gradient is not taken here; take eigh if a is symmetric, "
-            f"or call it with a.detach()"
-        )
     return EigResult(_EIGENVALUES_OF_ANY(a, *found), _EIGENVECTORS_OF_ANY(a, *found))
 
 
@@ -492,7 +528,7 @@ def qr(a: Any, mode: Any = "reduced") -> Any:
             )
         return QRResult(*decomposed(np.linalg.qr, a, mode))
     q = _ORTHONORMAL(a[..., :columns])
-    r = upper_triangle(transposed(q) @ a)
+    r = upper_triangle(adjoint(q) @ a)
     return r if mode == "r" else QRResult(q, r)
 
 
@@ -516,7 +552,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
     if rtol is not np._NoValue:
         if rcond is not None:
             raise ValueError("pinv: rtol and rcond are two names of one setting; give one of them")
-        rcond = max(a.shape[-2:]) * np.finfo(a.dtype if a.dtype.kind == "f" else np.float64).eps if rtol is None else rtol
+        rcond = max(a.shape[-2:]) * np.finfo(a.dtype if a.dtype.kind in "fc" else np.float64).eps if rtol is None else rtol
     return Pinv(bool(hermitian))(symmetric(a) if hermitian else a, wrap(np.asarray(1e-15 if rcond is None else rcond)))
 
 
@@ -545,7 +581,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Tensor, Tensor, i
     x = matmul(pinv(a, rcond), b)
     if rank == a.shape[1] < a.shape[0]:
         rest = b - matmul(a, x)
-        residuals = (rest * rest).sum(axis=0, keepdims=b.ndim == 1)
+        residuals = (rest * conjugated(rest)).real.sum(axis=0, keepdims=b.ndim == 1)
     else:
         residuals = wrap(np.zeros(0, x.dtype))
     return x, residuals, rank, values
@@ -562,17 +598,10 @@ def decomposed(function: Callable, a: Tensor, *settings: Any) -> Any:
 
 
 def matrices(function: str, a: Any) -> Tensor:
-    """a as a tensor. Raises LinAlgError if it has less than two axes, DTypeError for a complex one that is recorded."""
+    """a as a tensor. Raises LinAlgError if it has less than two axes."""
     a = as_tensor(a)
     if a.ndim < 2:
         raise np.linalg.LinAlgError(f"{function}: a has shape {a.shape}; it needs two axes or more")
-    return of_real_numbers(function, a)
-
-
-def of_real_numbers(function: str, a: Tensor) -> Tensor:
-    """a. Raises DTypeError if it is complex and recorded: the rules here are for real matrices."""
-    if a.dtype.kind == "c" and records(a):
-        raise DTypeError(f"{function}: a is complex, and the gradient of this decomposition is taken of real matrices only; give a.detach()")
     return a
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor, wrap
+from .complex_numbers import sign as sign_of
 from .elementwise import copy, refuse_out, where
 from .reduce import as_tensor
 from .shape import expand_dims, ndim, squeeze
@@ -227,14 +228,18 @@ def slogdet(a: Any) -> SlogdetResult:
 
     Parameters
         a  (..., n, n)
-    Returns (sign, logabsdet), tensors (...). The sign has no gradient. Of a singular matrix it is 0, and logabsdet is -inf.
+    Returns (sign, logabsdet), tensors (...). A real sign has no gradient, and a complex one has. Of a singular matrix it is 0, and logabsdet is -inf.
     Raises LinAlgError if the matrices are not square.
 
     >>> slogdet(Tensor([[2.0, 1.0], [0.0, -4.0]])).sign
     Tensor(-1.)
     """
     a = square("slogdet", a)
-    return SlogdetResult(wrap(np.linalg.slogdet(a.data).sign), _LOG_ABS_DET(a))
+    sign, size = np.linalg.slogdet(a.data)
+    if a.dtype.kind != "c":
+        return SlogdetResult(wrap(sign), _LOG_ABS_DET(a))
+    scale = np.exp(np.where(sign == 0, 0, size) / max(1, a.shape[-1]))[..., None, None]        # a constant, which changes no sign
+    return SlogdetResult(sign_of(det(a / scale)), _LOG_ABS_DET(a))
 
 
 @implements(np.linalg.matrix_power)

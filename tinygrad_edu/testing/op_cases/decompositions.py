@@ -24,7 +24,7 @@ def spread(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 def of_symmetric(function: Callable) -> Callable:
     """A function of one triangle, as one of all elements: its gradient is symmetric."""
-    return lambda a: function((a + a.swapaxes(-1, -2)) / 2)
+    return lambda a: function((a + np.conj(a).swapaxes(-1, -2)) / 2)
 
 
 def of_each(name: str, function: Callable, *inputs: np.ndarray) -> Cases:
