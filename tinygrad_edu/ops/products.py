@@ -96,7 +96,7 @@ def _is_large(subscripts: str, a_shape: tuple[int, ...], b_shape: tuple[int, ...
     a, b, out = _terms_of(subscripts)
     size = dict(zip(a + b, a_shape + b_shape))
     of_each = math.prod([n for letter, n in size.items() if not (letter in a and letter in b and letter in out)])
-    return of_each >= 512 and math.prod(size.values()) >= 32768 and not set(a) & set(b) <= set(out)
+    return of_each >= 64 and math.prod(size.values()) >= 32768 and not set(a) & set(b) <= set(out)
 
 
 def _run(op: Op, a: Any, b: Any) -> Any:
