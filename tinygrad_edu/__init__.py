@@ -224,6 +224,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f".{name}", __name__)
     if name == "compare":
         return importlib.import_module(".comparison", __name__).compare
+    if name == "fft":
+        importlib.import_module(".ops.fourier", __name__)
     found: Any = SimpleNamespace(**_functions_of(getattr(np, name))) if name in ("linalg", "fft") else _functions_of(np).get(name)
     if found is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,6 +23,9 @@ DISPATCH: dict[Callable, Callable] = {}
 METHODS: dict[tuple[np.ufunc, str], Callable] = {}
 """The same for methods of ufuncs: (np.add, "reduce")."""
 
+LOADED_LATER: dict[str, Callable[[], Any]] = {}
+"""For a part of NumPy that is loaded at first use, by the name of its module, what fills DISPATCH with its functions; filled by ops/."""
+
 REFUSED: dict[str, str] = {}
 """For each function of NumPy that is decided not to take Tensors, by name ("roots", "linalg.eig"), the reason; filled by ops/."""
 
@@ -391,6 +394,9 @@ class Tensor:
 
     def __array_function__(self, function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
         ours = DISPATCH.get(function)
+        if ours is None and function.__module__ in LOADED_LATER:
+            LOADED_LATER[function.__module__]()
+            ours = DISPATCH.get(function)
         if ours is None:
             name = f"{function.__module__.removeprefix('numpy.')}.{function.__name__}".removeprefix("numpy.")
             raise UnsupportedError(_unsupported(name))

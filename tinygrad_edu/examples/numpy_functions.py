@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 
 from tinygrad_edu.engine.tensor import DISPATCH, REFUSED
+from tinygrad_edu.ops import fourier  # noqa: F401  it is loaded at first use
 from tinygrad_edu.ops.without_gradient import WITHOUT_GRADIENT
 
 NAMESPACES: dict[str, ModuleType] = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from typing import Any
 
-from ..engine.tensor import Tensor, change_in_place
+from ..engine.tensor import LOADED_LATER, Tensor, change_in_place
 from . import (
     complex_numbers,
     creation,
@@ -118,3 +120,5 @@ for _name, _function in _OPERATORS.items():
     setattr(Tensor, f"__i{_name}__", _in_place(_function))
 for _name, _function in _METHODS.items():
     setattr(Tensor, _name, _function)
+
+LOADED_LATER["numpy.fft"] = partial(import_module, f"{__name__}.fourier")

@@ -9,6 +9,7 @@ from . import (
     decompositions,
     elementwise,
     exponential,
+    fourier,
     index,
     linalg,
     pieces,
