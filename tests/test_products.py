@@ -261,6 +261,35 @@ def test_products_of_arrays_and_whole_numbers_with_tensors():
     np.testing.assert_array_equal(np.outer(2, x).detach(), [2 * b])
 
 
+OF_COMPLEX_NUMBERS = {
+    "einsum": (lambda a, b: np.einsum("iij,jk->ik", a, b), (2, 2, 3), (3, 2)),
+    "einsum of one": (lambda a, b: np.einsum("iij->j", a) + b, (2, 2, 3), (3,)),
+    "dot": (np.dot, (2, 3), (3,)),
+    "vdot": (np.vdot, (2, 3), (6,)),
+    "vecdot": (np.vecdot, (2, 3), (3,)),
+    "vecmat": (np.vecmat, (3,), (3, 2)),
+    "matvec": (np.matvec, (2, 3), (3,)),
+    "outer": (np.outer, (2,), (3,)),
+    "kron": (np.kron, (2,), (3,)),
+    "cross": (np.cross, (3,), (2, 3)),
+    "polyval": (np.polyval, (3,), (2,)),
+}
+
+
+def check_complex(function, a_shape, b_shape):
+    """Of complex numbers, and of a complex and a real array, values are NumPy's, and gradients are right, up to the second order."""
+    rng = np.random.default_rng(3)
+    a, b = (rng.uniform(-1, 1, shape) + 1j * rng.uniform(-1, 1, shape) for shape in (a_shape, b_shape))
+    for first, second in (a, b), (a.real, b), (a, b.real):
+        np.testing.assert_allclose(function(tg.tensor(first), tg.tensor(second)), function(first, second), rtol=1e-12)
+        gradcheck(function, [tg.tensor(array, requires_grad=True) for array in (first, second)], order=2)
+
+
+@pytest.mark.parametrize("name", OF_COMPLEX_NUMBERS)
+def test_products_of_complex_numbers(name):
+    check_complex(*OF_COMPLEX_NUMBERS[name])
+
+
 # Convolution, polynomials
 
 
@@ -275,11 +304,11 @@ def test_convolve_takes_a_number_as_a_row():
     check(lambda a, v: np.convolve(a, v), *numbers((), 3))
 
 
-def test_rows_of_complex_numbers():
-    a, v = (np.array(row) for row in ([1 + 2j, 3.0, -1j], [2 - 1j, 1j]))
-    for mode in "full", "same", "valid":
-        for first, second in (a, v), (v, a):
-            np.testing.assert_allclose(np.convolve(tg.tensor(first), tg.tensor(second), mode), np.convolve(first, second, mode))
+@pytest.mark.parametrize("function", [np.convolve, np.correlate])
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+def test_rows_of_complex_numbers(function, mode):
+    for n, m in (3, 2), (2, 3), (3, 3), (2, 4):
+        check_complex(lambda a, v: function(a, v, mode), n, m)
 
 
 VANDERS = {"": {}, "N": {"N": 5}, "fewer": {"N": 2}, "increasing": {"increasing": True}, "none": {"N": 0}}

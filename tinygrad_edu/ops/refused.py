@@ -24,13 +24,5 @@ _REASONS = {
 }
 """Names of functions, and why they are refused."""
 
-NOT_YET = "its gradient is not written yet"
-
-_LATER = (
-    "fft.fft fft.fft2 fft.fftn fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn fft.ifftshift fft.ihfft fft.irfft fft.irfft2 "
-    "fft.irfftn fft.rfft fft.rfft2 fft.rfftn "
-)
-
-
-for _names, _reason in [*_REASONS.items(), (_LATER, NOT_YET)]:
+for _names, _reason in _REASONS.items():
     REFUSED.update(dict.fromkeys(_names.split(), _reason))

@@ -11,7 +11,13 @@ from ..inputs import Cases, uniform
 
 @cases_of(fourier.Fourier)
 def fourier_cases(rng: np.random.Generator) -> Cases:
-    for x_shape, settings in ((3, 4), {}), ((3, 4), {"n": 3, "axis": 0, "norm": "ortho"}), ((2, 3), {"n": 5}), ((5, 2), {"n": 3, "axis": 0}), ((0, 3), {}):
+    for x_shape, settings in (
+        ((3, 4), {}),
+        ((3, 4), {"n": 3, "axis": 0, "norm": "ortho"}),
+        ((2, 3), {"n": 5}),
+        ((5, 2), {"n": 3, "axis": 0}),
+        ((0, 3), {}),
+    ):
         x = uniform(rng, x_shape)
         yield Case(fourier.fft, x=x, **settings)
         yield Case(fourier.ifft, x=x + 1j * uniform(rng, x_shape), **settings)
