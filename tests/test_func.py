@@ -429,9 +429,9 @@ def test_rows_together_are_the_rows_one_by_one_for_every_op(op, monkeypatch):
 
 
 TOGETHER = (
-    "Add", "Arctan2", "BroadcastTo", "Clip", "Concatenate", "Copy", "Cos", "Divide", "Exp", "ExpandDims", "GetItem", "Log", "MatMul", "Max",
-    "Maximum", "Mean", "Min", "Multiply", "Negative", "Pad", "Power", "ReLU", "Reshape", "Sigmoid", "Sin", "Sqrt", "Square", "Squeeze", "Stack",
-    "Subtract", "Sum", "SwapAxes", "Tanh", "Transpose", "Where",
+    "Add", "Arctan2", "BroadcastTo", "Clip", "Concatenate", "Copy", "Cos", "Divide", "Einsum", "EinsumOfOne", "Exp", "ExpandDims", "GetItem",
+    "Log", "MatMul", "Max", "Maximum", "Mean", "Min", "Multiply", "Negative", "Pad", "Power", "ReLU", "Reshape", "Sigmoid", "Sin", "Sqrt",
+    "Square", "Squeeze", "Stack", "Subtract", "Sum", "SwapAxes", "Tanh", "Transpose", "Where",
 )
 
 

@@ -290,6 +290,30 @@ def test_products_of_complex_numbers(name):
     check_complex(*OF_COMPLEX_NUMBERS[name])
 
 
+def test_numbers_and_lists_lose_no_digits_and_take_the_dtype_of_the_others():
+    for dtype in np.float64, np.float32:
+        x = tg.tensor([0.1, 0.3], dtype=dtype)
+        for out in (
+            np.einsum(",i->i", 0.1, x), np.einsum(",i->i", 0, x), np.outer(0.1, x), np.dot(0.1, x), np.kron([0.1, 0.2], x), np.inner([0.1, 0.2], x),
+            np.vdot([0.1, 0.2], x), np.convolve([0.1, 0.2], x), np.convolve(0.1, x), np.correlate(x, [0.1, 0.2]), np.cross([0.1, 0.2], x),
+            np.einsum("i,i", [1, 2], x), np.polyval([0.1, 0.2], x), np.polyval(x, 0.1), np.interp([0.1], [0.0, 0.3], x), np.vecdot(x, [1, 2]),
+        ):
+            assert out.dtype == dtype or (out.dtype == np.float64 and out.shape in [(1,), ()])       # interp, and polyval at a number
+        assert np.einsum(",i->i", 0.1, x)[0].item() == dtype(0.1) * dtype(0.1)
+    x = tg.tensor([1.0, 1.0], dtype="float64")
+    assert np.kron([0.1], x)[0].item() == np.convolve([0.1], x)[0].item() == np.polyval([0.1], x)[0].item() == np.outer(0.1, x)[0, 0].item() == 0.1
+    assert np.interp(0.5, [0.0, 0.5], [0.0, 0.1]).item() == np.interp(tg.tensor(0.5), [0.0, 0.5], [0.0, 0.1]).item() == 0.1
+
+
+def test_a_jacobian_walks_through_einsum_in_one_batch():
+    a, b, c = numbers((2, 3), (3, 2), (2, 2))
+    found = tg.func.jacobian(lambda a: np.einsum("ij,jk,ki->ik", a, b, c))(a)
+    x = tg.tensor(a, requires_grad=True)
+    out = np.einsum("ij,jk,ki->ik", x, b, c)
+    for i in np.ndindex(out.shape):
+        np.testing.assert_allclose(found.numpy()[i], tg.grad(out[i], x, retain_graph=True)[0], rtol=1e-13)
+
+
 # Convolution, polynomials
 
 
@@ -419,6 +443,7 @@ MISTAKES = [
     (lambda: np.convolve(W[0], W[0, :0]), ShapeError, "at least one element"),
     (lambda: np.correlate(2.0, W[0]), ShapeError, "correlate: "),
     (lambda: np.convolve(W[0], W[0], mode="both"), ValueError, "'both'"),
+    (lambda: np.polyval(W[0], np.poly1d([1, 2])), TypeError, "polyval: x is a poly1d"),
     (lambda: np.vander(W), ShapeError, "vander: "),
     (lambda: np.vander(W[0], -1), ValueError, "vander: N is -1"),
     (lambda: np.interp(W, W[0], W[0, :2]), ShapeError, "interp: xp has shape"),

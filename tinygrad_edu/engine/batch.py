@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -172,8 +173,17 @@ def _broadcast_to(x: Batch, shape: tuple[int, ...]) -> Batch:
     return Batch(np.broadcast_to(_open(x, len(shape)), (len(x.rows), *shape)))
 
 
+def _einsum(subscripts: str, *operands: Any, **settings: Any) -> Batch:
+    """Sums of products, with one more letter for the axis that a batch hides."""
+    terms, out = subscripts.split("->")
+    hidden = next(letter for letter in ascii_letters if letter not in subscripts)
+    terms = ",".join([f"{hidden}{term}" if isinstance(x, Batch) else term for term, x in zip(terms.split(","), operands)])
+    return Batch(np.einsum(f"{terms}->{hidden}{out}", *[x.rows if isinstance(x, Batch) else x for x in operands], **settings))
+
+
 _FUNCTIONS: dict[Callable, Callable] = {
     np.broadcast_to: _broadcast_to,
+    np.einsum: _einsum,
     np.imag: Batch.imag.fget,       # type: ignore[attr-defined]
     np.linalg.solve: _solved,
     np.real: Batch.real.fget,       # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ from .elementwise import astype, multiply, refuse_out
 from .linalg import matmul
 from .rearranging import flip, moveaxis, pad
 from .reduce import as_tensor
-from .shape import broadcast_back, expand_dims, ndim, ravel, reshape
+from .shape import broadcast_back, expand_dims, ravel, reshape
 
 LETTERS = sorted(ascii_letters)
 
@@ -72,7 +72,7 @@ class Einsum(Op):
     broadcasts = True
 
     def forward(self, a, b):
-        return np.einsum(self.subscripts, a, b, optimize=_is_large(self.subscripts, np.shape(a), np.shape(b)))
+        return np.einsum(self.subscripts, a, b, optimize=_is_large(self.subscripts, a.shape, b.shape))
 
     def grad_a(self, g, b, a_shape):
         a_term, b_term, out = _terms_of(self.subscripts)
@@ -201,7 +201,8 @@ def einsum(
     subscripts, *arrays = operands if operands and isinstance(operands[0], str) else _with_letters(operands)
     if dtype is not None:
         arrays = [_converted(as_tensor(array), np.dtype(dtype), casting) for array in arrays]
-    shapes = tuple([_shape(array) for array in arrays])
+    arrays = _together(*arrays)
+    shapes = tuple([array.shape for array in arrays])
     terms, result = _parsed(subscripts, shapes)
     factors = list(zip(arrays, terms))
     for step in _steps(f"{','.join(terms)}->{result}", shapes, tuple(optimize) if isinstance(optimize, list) else optimize):
@@ -292,8 +293,19 @@ def _alone(array: Any, term: str, needed: str) -> tuple[Any, str]:
     return (array, term) if left == term else (EinsumOfOne(f"{term}->{left}")(array), left)
 
 
-def _shape(a: Any) -> tuple[int, ...]:
-    return a.shape if isinstance(a, Tensor) else np.shape(a)
+_WEAK = {"b": False, "i": 0, "u": 0, "f": 0.0, "c": 0j}
+
+
+def _together(*operands: Any) -> list[Any]:
+    """Operands of one product: numbers and lists of them as arrays, in the dtype that a Python number has next to the others."""
+    dtypes = [operand.dtype for operand in operands if hasattr(operand, "dtype")]
+    found = [operand if hasattr(operand, "dtype") else np.asarray(operand) for operand in operands]
+    if not dtypes:
+        return found
+    return [
+        array if hasattr(operand, "dtype") or array.dtype.kind not in _WEAK else array.astype(np.result_type(_WEAK[array.dtype.kind], *dtypes))
+        for array, operand in zip(found, operands)
+    ]
 
 
 def _check_equal(function: str, a_shape: tuple[int, ...], a_axis: int, b_shape: tuple[int, ...], b_axis: int) -> None:
@@ -313,10 +325,11 @@ def dot(a: Any, b: Any, out: None = None) -> Tensor:
     Tensor([3., 7.])
     """
     refuse_out("dot", out)
-    if not (ndim(a) and ndim(b)):
+    a, b = _together(a, b)
+    if not (a.ndim and b.ndim):
         return multiply(a, b)
-    _check_equal("dot", _shape(a), -1, _shape(b), -min(ndim(b), 2))
-    return matmul(a, b) if ndim(a) == 2 == ndim(b) else tensordot(a, b, (-1, -min(ndim(b), 2)))
+    _check_equal("dot", a.shape, -1, b.shape, -min(b.ndim, 2))
+    return matmul(a, b) if a.ndim == 2 == b.ndim else tensordot(a, b, (-1, -min(b.ndim, 2)))
 
 
 @implements(np.inner)
@@ -326,9 +339,10 @@ def inner(a: Any, b: Any, /) -> Tensor:
     >>> inner(Tensor([1.0, 2.0]), Tensor([3.0, 4.0]))
     Tensor(11.)
     """
-    if not (ndim(a) and ndim(b)):
+    a, b = _together(a, b)
+    if not (a.ndim and b.ndim):
         return multiply(a, b)
-    _check_equal("inner", _shape(a), -1, _shape(b), -1)
+    _check_equal("inner", a.shape, -1, b.shape, -1)
     return tensordot(a, b, (-1, -1))
 
 
@@ -341,6 +355,7 @@ def outer(a: Any, b: Any, out: None = None) -> Tensor:
             [6., 8.]])
     """
     refuse_out("outer", out)
+    a, b = _together(a, b)
     return Einsum("i,j->ij")(ravel(a), ravel(b))
 
 
@@ -351,7 +366,7 @@ def vdot(a: Any, b: Any, /) -> Tensor:
     >>> vdot(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]]))
     Tensor(11.)
     """
-    a, b = ravel(a), ravel(b)
+    a, b = map(ravel, _together(a, b))
     if a.size != b.size:
         raise ShapeError(f"vdot: a has {a.size} elements and b has {b.size}; they need to have as many")
     return Einsum("i,i->")(_conjugate(a), b)
@@ -364,9 +379,10 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, keepdims: bool = False) -> Te
     >>> vecdot(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([1.0, 1.0]))
     Tensor([3., 7.])
     """
-    if ndim(x1) and ndim(x2) and axis != -1:
+    x1, x2 = _together(x1, x2)
+    if x1.ndim and x2.ndim and axis != -1:
         x1, x2 = moveaxis(x1, axis, -1), moveaxis(x2, axis, -1)
-    _check_equal("vecdot", _shape(x1), -1, _shape(x2), -1)
+    _check_equal("vecdot", x1.shape, -1, x2.shape, -1)
     out = einsum("...i,...i->...", _conjugate(x1), x2)
     return expand_dims(out, axis) if keepdims else out
 
@@ -379,7 +395,8 @@ def matvec(x1: Any, x2: Any, /) -> Tensor:
     Tensor([[3., 7.],
             [2., 4.]])
     """
-    _check_equal("matvec", _shape(x1), -1, _shape(x2), -1)
+    x1, x2 = _together(x1, x2)
+    _check_equal("matvec", x1.shape, -1, x2.shape, -1)
     return einsum("...ij,...j->...i", x1, x2)
 
 
@@ -390,7 +407,8 @@ def vecmat(x1: Any, x2: Any, /) -> Tensor:
     >>> vecmat(Tensor([1.0, 1.0]), Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor([4., 6.])
     """
-    _check_equal("vecmat", _shape(x1), -1, _shape(x2), -2)
+    x1, x2 = _together(x1, x2)
+    _check_equal("vecmat", x1.shape, -1, x2.shape, -2)
     return einsum("...i,...ij->...j", _conjugate(x1), x2)
 
 
@@ -403,7 +421,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
     >>> tensordot(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([1.0, 1.0]), axes=1)
     Tensor([3., 7.])
     """
-    a_shape, b_shape = _shape(a), _shape(b)
+    a, b = _together(a, b)
+    a_shape, b_shape = a.shape, b.shape
     of_a, of_b = (range(-axes, 0), range(axes)) if np.ndim(axes) == 0 else axes
     of_a, of_b = (tuple(each) if np.ndim(each) else (each,) for each in (of_a, of_b))
     of_a = np.lib.array_utils.normalize_axis_tuple(of_a, len(a_shape), "tensordot: axes of a")
@@ -425,10 +444,11 @@ def kron(a: Any, b: Any) -> Tensor:
     >>> kron(Tensor([1.0, 2.0]), Tensor([1.0, 10.0]))
     Tensor([ 1., 10.,  2., 20.])
     """
-    if not (ndim(a) and ndim(b)):
+    a, b = _together(a, b)
+    if not (a.ndim and b.ndim):
         return multiply(a, b)
-    axes = max(ndim(a), ndim(b))
-    a_shape, b_shape = ((1,) * (axes - len(shape)) + shape for shape in (_shape(a), _shape(b)))
+    axes = max(a.ndim, b.ndim)
+    a_shape, b_shape = ((1,) * (axes - len(shape)) + shape for shape in (a.shape, b.shape))
     a_term, b_term = LETTERS[:axes], LETTERS[axes : 2 * axes]
     out = "".join([letter for pair in zip(a_term, b_term) for letter in pair])
     products = Einsum(f"{''.join(a_term)},{''.join(b_term)}->{out}")(reshape(a, a_shape), reshape(b, b_shape))
@@ -451,8 +471,9 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     """
     if axis is not None:
         axisa = axisb = axisc = axis
-    if not (ndim(a) and ndim(b)):
-        raise ShapeError(f"cross: a has shape {_shape(a)} and b has shape {_shape(b)}; both need an axis")
+    a, b = _together(a, b)
+    if not (a.ndim and b.ndim):
+        raise ShapeError(f"cross: a has shape {a.shape} and b has shape {b.shape}; both need an axis")
     a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
     sizes = (a.shape[-1], b.shape[-1])
     if not {*sizes} <= {2, 3}:
@@ -473,7 +494,7 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Tensor:
     Tensor([ 1., 12., 23., 30.])
     """
     mode = _mode("convolve", mode)
-    a, v = (reshape(row, (1,)) if not ndim(row) else row for row in (a, v))
+    a, v = (row if row.ndim else reshape(row, (1,)) for row in _together(a, v))
     _check_rows("convolve", a, v)
     if len(v) > len(a):
         a, v = v, a
@@ -490,6 +511,7 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Tensor:
     Tensor([21., 32.])
     """
     mode = _mode("correlate", mode)
+    a, v = _together(a, v)
     _check_rows("correlate", a, v)
     v = _conjugate(v)
     if mode == "valid":
@@ -506,8 +528,8 @@ def _mode(function: str, mode: Any) -> str:
 
 
 def _check_rows(function: str, a: Any, v: Any) -> None:
-    if not (ndim(a) == 1 == ndim(v) and len(a) and len(v)):
-        raise ShapeError(f"{function}: a has shape {_shape(a)} and v has shape {_shape(v)}; both need one axis, with at least one element")
+    if not (a.ndim == 1 == v.ndim and len(a) and len(v)):
+        raise ShapeError(f"{function}: a has shape {a.shape} and v has shape {v.shape}; both need one axis, with at least one element")
 
 
 def _middle(full: Tensor, mode: str, start: int, length: int) -> Tensor:
@@ -515,7 +537,7 @@ def _middle(full: Tensor, mode: str, start: int, length: int) -> Tensor:
 
 
 def _conjugate(a: Any) -> Any:
-    return np.conjugate(a) if np.dtype(getattr(a, "dtype", float)).kind == "c" else a
+    return np.conjugate(a) if a.dtype.kind == "c" else a
 
 
 # Under np.linalg
@@ -524,17 +546,19 @@ def _conjugate(a: Any) -> Any:
 @implements(np.linalg.cross)
 def vector_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Tensor:
     """Vector product of vectors of three elements along an axis: see cross."""
+    x1, x2 = _together(x1, x2)
     out = cross(x1, x2, axis=axis)
-    if not _shape(x1)[axis] == 3 == _shape(x2)[axis]:
-        raise ShapeError(f"linalg.cross: x1 has shape {_shape(x1)} and x2 has shape {_shape(x2)}; axis {axis} of both needs to have size 3")
+    if not x1.shape[axis] == 3 == x2.shape[axis]:
+        raise ShapeError(f"linalg.cross: x1 has shape {x1.shape} and x2 has shape {x2.shape}; axis {axis} of both needs to have size 3")
     return out
 
 
 @implements(np.linalg.outer)
 def vector_outer(x1: Any, x2: Any, /) -> Tensor:
     """Each element of the row x1 times each of the row x2: see outer."""
-    if not ndim(x1) == 1 == ndim(x2):
-        raise ShapeError(f"linalg.outer: x1 has shape {_shape(x1)} and x2 has shape {_shape(x2)}; both need to have one axis")
+    x1, x2 = _together(x1, x2)
+    if not x1.ndim == 1 == x2.ndim:
+        raise ShapeError(f"linalg.outer: x1 has shape {x1.shape} and x2 has shape {x2.shape}; both need to have one axis")
     return outer(x1, x2)
 
 
