@@ -130,7 +130,7 @@ X = tg.tensor(np.ones((2, 3)), requires_grad=True)
     (lambda: np.fft.fft(X[0, 0]), IndexError, "axis -1"),
     (lambda: np.fft.fft(X, norm="half"), ValueError, "'half'"),
     (lambda: np.fft.hfft(X, norm="half"), ValueError, "'half'"),
-    (lambda: np.fft.rfft(X * 1j), TypeError, "fft.rfft: a has dtype complex128"),
+    (lambda: np.fft.rfft(X * 1j), TypeError, "RealFourier.*x is complex"),
     (lambda: np.fft.fftn(X, s=(2,), axes=(0, 1)), ValueError, "1 sizes and axes 2"),
     (lambda: np.fft.rfftn(X, axes=()), IndexError, "no axis"),
     (lambda: np.fft.fft2(X[0]), IndexError, "axis"),
