@@ -612,6 +612,21 @@ def test_on_inputs_where_two_mistakes_are_the_same_both_are_named():
     assert report.ok and report.mistakes == {}
 
 
+def test_a_factor_that_is_a_size_is_named_once():
+    class Squared(tg.Fused):
+        def forward(self, x):
+            return x * x
+
+        def grad_x(self, g, x):
+            return 4 * g * x
+
+        def composed(self, x):
+            return x * x
+
+    report = tg.compare(Squared(), np.arange(1.0, 7.0).reshape(2, 3), repeats=1)
+    assert report.mistakes == {"dL/dx": "it is 2 (2 is the size of axis 0 of x) times what it should be"}
+
+
 def test_a_transpose_is_named():
     class Transposed(tg.Fused):
         def forward(self, x, weight):

@@ -204,9 +204,9 @@ def test_a_users_rule_cannot_write_into_what_others_use():
             return g
 
     x, start = leaf(1.0, 1.0), np.ones(2)
-    with pytest.raises(ValueError, match="read-only") as caught:
+    with pytest.raises(tg.errors.MutationError, match=r"Half\(\): a rule writes into an array .* g = g.copy\(\)"):
         (x * 1 + Half()(x)).backward(start)
-    assert "Half()" in "".join(caught.value.__notes__) and start.tolist() == [1.0, 1.0] and x.grad is None
+    assert start.tolist() == [1.0, 1.0] and x.grad is None
 
 
 def test_the_assignments_functions_may_write_into_dout():
@@ -245,7 +245,7 @@ def test_a_users_forward_neither_writes_into_its_inputs_nor_hands_them_out():
     assert h.tolist() == [[3.0, 3.0], [3.0, 3.0]]
     (h * h).sum().backward()
     assert x.grad.tolist() == [[18.0, 18.0], [18.0, 18.0]]
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(tg.errors.MutationError, match=r"Doubled\(\): forward writes into an array .* x = x.copy\(\)"):
         Doubled()(x)
     assert x.tolist() == [[1.0, 1.0], [1.0, 1.0]]
 

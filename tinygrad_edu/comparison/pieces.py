@@ -294,7 +294,7 @@ class Pieces:
     @cached_property
     def numbers(self) -> list[tuple[float, str]]:
         """The factors that are usually forgotten or too many, in words."""
-        found = [(2.0, "2"), (0.5, "1/2")]
+        found = [] if 2 in self.sizes else [(2.0, "2"), (0.5, "1/2")]       # a size of 2 says both
         for n, where in self.sizes.items():
             found += [(n, f"{n} ({n} is the size of {where})"), (1 / n, f"1/{n} ({n} is the size of {where})")]
         named = {**self.settings, **{name: _constant(x) for name, x in zip(self.names, self.values)}, "dL/dout": _constant(self.upstream)}

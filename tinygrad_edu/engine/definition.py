@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DefinitionError
-from .guard import ways_out
+from .guard import refused_write, ways_out
 from .tensor import Tensor, read_only
 
 if TYPE_CHECKING:
@@ -178,7 +178,10 @@ def _guarded(pull: Any) -> Any:
     """The pull of an op from outside the library, whose rules must not write into what others use too, and may compute with Tensors."""
 
     def guarded(self: Op, g: Any, parents: tuple, kept: tuple) -> Any:
-        found = pull(self, read_only(g), parents, tuple([tuple([read_only(value) for value in values]) for values in kept]))
+        try:
+            found = pull(self, read_only(g), parents, tuple([tuple([read_only(value) for value in values]) for values in kept]))
+        except ValueError as error:
+            raise refused_write(error, self, "backward" if self.joint else "a rule", "g") or error
         return [c._data if isinstance(c, Tensor) else c for c in found]
 
     return guarded

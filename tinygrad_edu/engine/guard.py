@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..errors import GraphError
+from ..errors import GraphError, MutationError
 
 if TYPE_CHECKING:
     from .op import Op
@@ -83,6 +83,13 @@ def refuse_no_grad() -> None:
     """Raise if a rule or a twin is about to switch its own recording off."""
     if (now := _recording.get()) is not None and _asked_from_outside(f"{_PACKAGE}.engine"):
         raise GraphError(f"{now} switches recording off, and what it computes would be a constant in a gradient of a gradient. Leave no_grad out")
+
+
+def refused_write(error: Exception, op: Op, method: str, example: str) -> MutationError | None:
+    """What to say where a method of an op, which is from outside the library, wrote into what it was given; None of any other error."""
+    if not op.foreign or not isinstance(error, ValueError) or "read-only" not in str(error):
+        return None
+    return MutationError(f"{op!r}: {method} writes into an array that it was given, and others use it too; change a copy: {example} = {example}.copy()")
 
 
 def _asked_from_outside(*on_the_way: str) -> bool:

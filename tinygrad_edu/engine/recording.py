@@ -299,7 +299,9 @@ def _in_words(error: Exception, op: Op, operands: tuple) -> Exception:
         described.append(f"{op.input_name(i)}{name} has shape {shape}")
     what = f"{op!r}: {' and '.join(described)}"
     explained: Exception
-    if type(error) is ValueError:       # not its kin, such as AxisError and LinAlgError, which say more
+    if written := guard.refused_write(error, op, "forward", op.inputs[0]):
+        explained = written
+    elif type(error) is ValueError:     # not its kin, such as AxisError and LinAlgError, which say more
         explained = ShapeError(f"{what}; {op.mismatch(*shapes) or error}")
     elif isinstance(error, (TypeError, AttributeError)):
         explained = DTypeError(f"{what}: {error}")
