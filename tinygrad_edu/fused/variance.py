@@ -78,7 +78,8 @@ class Var(Spread):
 
     def backward(self, g, x, mean):
         grad, _ = self.deviations(x, mean)
-        grad *= g.astype(grad.dtype, copy=False).reshape(self.with_size_1(x.shape)) * (2 / self.freedom(x.shape))
+        with np.errstate(divide="ignore", invalid="ignore"):        # as in forward
+            grad *= g.astype(grad.dtype, copy=False).reshape(self.with_size_1(x.shape)) * np.divide(2, self.freedom(x.shape)).item()
         return (grad,)
 
     def composed(self, x):
