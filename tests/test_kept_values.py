@@ -159,6 +159,12 @@ def test_a_rule_that_returns_an_array_without_history_is_refused():
         second_derivative(cube(forward=in_a_global, grad_x=lambda self, g: 3 * hidden["square"]))
 
 
+def test_a_number_of_numpys_may_be_what_forward_computed():
+    with pytest.raises(GraphError, match=r"Cube.grad_x uses a number of NumPy's without history.* say so: float\(value\)"):
+        second_derivative(cube(grad_x=lambda self, g, x: np.sqrt(9.0) * g * x * x))
+    assert second_derivative(cube(grad_x=lambda self, g, x: float(np.sqrt(9.0)) * g * x * x)) == CUBES
+
+
 def test_constants_may_be_used_in_rules():
     def grad_x(self, g, x):
         by_three = tg.tensor(np.full(3, 3.0))               # said to be one

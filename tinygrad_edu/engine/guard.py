@@ -89,7 +89,9 @@ def refused_write(error: Exception, op: Op, method: str, example: str) -> Mutati
     """What to say where a method of an op, which is from outside the library, wrote into what it was given; None of any other error."""
     if not op.foreign or not isinstance(error, ValueError) or "read-only" not in str(error):
         return None
-    return MutationError(f"{op!r}: {method} writes into an array that it was given, and others use it too; change a copy: {example} = {example}.copy()")
+    return MutationError(
+        f"{op!r}: {method} writes into an array that it was given, and others use it too; change a copy: {example} = {example}.copy()"
+    )
 
 
 def _asked_from_outside(*on_the_way: str) -> bool:
@@ -115,10 +117,11 @@ def _hidden(now: Recording, array: Any) -> str:
     """What to say of an array without history in a rule."""
     called = _place_of(array, now)
     name = (called or "value").split(".")[-1].split("[")[-1].strip("'\"]")
+    what, constant = (f"an array of shape {array.shape}", "tg.tensor") if np.ndim(array) else ("a number of NumPy's", "float")
     return (
-        f"{now} uses {called + ', ' if called else ''}an array of shape {array.shape} without history, which would be a constant in a gradient "
+        f"{now} uses {called + ', ' if called else ''}{what} without history, which would be a constant in a gradient "
         f"of a gradient. If forward computed it: {ways_out(name, now.op.inputs, type(now.op).__name__, now.method)}. "
-        f"If it is a constant, say so: tg.tensor({called or 'array'})"
+        f"If it is a constant, say so: {constant}({called or name})"
     )
 
 
