@@ -229,6 +229,42 @@ def skeleton(tree):
     return [type(tree), *map(skeleton, tree)] if isinstance(tree, (list, tuple)) else tree is None
 
 
+# Complex numbers: the gradient is dL/d(real part) + 1j * dL/d(imaginary part)
+
+
+def test_derivatives_by_complex_numbers_in_closed_form():
+    z, t = np.array([1 + 2j, 3 - 1j]), np.array([0.5 - 1j, 2j])
+    assert near(func.grad(lambda z: np.sum(np.abs(z) ** 2))(z), 2 * z)
+    assert near(func.jvp(lambda z: z * z, (z,), (t,)), (z * z, 2 * z * t))                      # holomorphic
+    assert near(func.jvp(lambda z: np.abs(z) ** 2, (z,), (t,))[1], 2 * (z.conj() * t).real)     # and not
+    assert near(func.vjp(lambda z: z * z, z)[1](t)[0], 2 * z.conj() * t)
+    assert near(func.hvp(lambda z: np.sum(np.abs(z) ** 4), (z,), (t,))[0], 4 * abs(z) ** 2 * t + 8 * z * (z.conj() * t).real)
+    assert near(func.jvp(lambda z: func.jvp(lambda z: z**3, (z,), (t,))[1], (z,), (t,))[1], 6 * z * t * t)
+
+
+@pytest.mark.peers
+def test_derivatives_by_complex_numbers_are_those_of_pytorch():
+    import torch
+
+    f = lambda m, z: m.exp(z) * z.conj() * z[0].real  # noqa: E731
+    z, t = np.array([0.1 + 0.2j, 0.3 - 0.1j]), np.array([0.5 - 1j, 2j])
+    ours, theirs = functools.partial(f, np), functools.partial(f, torch)
+    point, change = torch.tensor(z), torch.tensor(t)
+    assert near(func.vjp(ours, z)[1](t), torch.func.vjp(theirs, point)[1](change))
+    assert near(func.jvp(ours, (z,), (t,)), torch.func.jvp(theirs, (point,), (change,)))
+
+
+def test_a_jacobian_goes_through_complex_numbers_and_not_from_them(x):
+    f = lambda x: np.abs(np.exp(1j * x) * x[0] + x[::-1]) + np.real((1 + 2j) * x * np.sin(1j * x)[0])  # noqa: E731
+    assert near(func.jacobian(f)(x), one_by_one(f, x)[0])
+    assert near(func.jacobian(f)(x), np.stack([func.jvp(f, (x,), (t,))[1].numpy() for t in np.eye(4)], axis=1))
+    for g in np.real, lambda z: z * 1j:
+        with pytest.raises(DTypeError, match="jacobian: .* complex128; take real and imaginary part as two"):
+            func.jacobian(g)(x * 1j)
+    with pytest.raises(DTypeError, match="grad: <lambda> returns .* complex128; it needs to return a real number"):
+        func.grad(lambda z: z.sum())(x * 1j)
+
+
 # Arguments and results
 
 

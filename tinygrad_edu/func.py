@@ -164,7 +164,11 @@ def jacobian(f: Callable, argnums: Argnums = 0, has_aux: bool = False) -> Callab
     Parameters as in grad, but f returns floating numbers of any shape and in any container.
     Returns a function of the arguments of f. What it gives is like the value of f, with, in the place of each tensor, what is like the
     argument (or the tuple of them), in which each tensor has the shape of the value followed by that of the argument.
-    Raises as grad does.
+    Raises as grad does, and DTypeError for complex numbers among arguments or values.
+
+    All rows walk back at once, in a Batch, and rules that take none run on each row; or all columns, where they are far fewer. For 300 rows of
+    elementwise functions that takes a thirtieth of the time of a walk for each, for 30 a fifth (python -m benchmarks jacobians). A derivative
+    that is recorded, because weights require grad, say, is a walk for each row: take it in no_grad if it need not be.
 
     >>> jacobian(lambda x: x[1:] * x[0])(np.array([2.0, 3.0, 4.0]))
     Tensor([[3., 2., 0.],
