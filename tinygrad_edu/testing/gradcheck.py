@@ -51,7 +51,10 @@ class Derivative:
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What gradcheck found; it is true if the gradient is right."""
+    """What gradcheck found; it is true if the gradient is right.
+
+    culprit  if it is wrong, the first op that the function ran whose rule is wrong by itself; None if each is right.
+    """
 
     order: int
     reference: str
@@ -146,6 +149,15 @@ def gradcheck(
     >>> gradcheck(forgetful, x)                     # doctest: +ELLIPSIS
     Traceback (most recent call last):
     tinygrad_edu.errors.GradientCheckError: gradcheck: the gradient is wrong: 2 of 2 derivatives are out of tolerance ...
+    >>> class Cube(tg.Elementwise):
+    ...     def forward(self, x):
+    ...         return x * x * x
+    ...     def grad_x(self, g, x):
+    ...         return g * 2 * x * x
+    >>> gradcheck(lambda x: tg.exp(Cube()(x)).sum(), x, raise_exception=False).culprit.rule
+    'Cube.grad_x'
+    >>> gradcheck(tg.relu, tg.tensor([0.0], dtype="float64", requires_grad=True)).kinks[0].index
+    (0,)
     """
     check = partial(_check, reference=reference, eps=eps, rtol=rtol, atol=atol)
     result = check(function, inputs, order, generator=generator)
