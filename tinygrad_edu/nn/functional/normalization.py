@@ -59,10 +59,8 @@ def batch_norm(
     if running_mean is not None or running_var is not None:
         mean, var = statistics_of_batch(out, input)
         n = input.size // mean.size
-        if running_mean is not None:
-            move_running(running_mean, mean, momentum)
-        if running_var is not None:
-            move_running(running_var, var * (n / (n - 1)), momentum)
+        move_running(running_mean, mean, momentum)
+        move_running(running_var, var * (n / (n - 1)), momentum)
     return out
 
 
@@ -93,8 +91,10 @@ def _moments(out: Tensor, input: Tensor, axes: tuple[int, ...]) -> tuple[np.ndar
     return np.mean(input.data, axis=axes), np.var(input.data, axis=axes)
 
 
-def move_running(running: Tensor, batch: np.ndarray, momentum: float) -> None:
-    """running = (1 - momentum) * running + momentum * batch, in place and not recorded."""
+def move_running(running: Tensor | None, batch: np.ndarray, momentum: float) -> None:
+    """running = (1 - momentum) * running + momentum * batch, in place and not recorded; nothing where there is none."""
+    if running is None:
+        return
     array = running.data
     array *= 1 - momentum
     array += momentum * batch
@@ -211,10 +211,8 @@ def instance_norm(
     out = GroupNorm(1, eps)(input, weight, bias)
     if running_mean is not None or running_var is not None:
         mean, var = (np.mean(values.reshape(input.shape[:2]), axis=0) for values in _moments(out, input, tuple(range(2, input.ndim))))
-        if running_mean is not None:
-            move_running(running_mean, mean, momentum)
-        if running_var is not None:
-            move_running(running_var, var * (n / (n - 1)), momentum)
+        move_running(running_mean, mean, momentum)
+        move_running(running_var, var * (n / (n - 1)), momentum)
     return out
 
 
