@@ -82,6 +82,17 @@ def test_what_cannot_be_walked_is_refused(loss, gradient, error, said):
         list(tg.viz.steps(loss(), gradient))
 
 
+def test_gradients_of_complex_numbers_are_those_that_users_see():
+    x = tg.tensor([1 + 2j, 3 - 1j], requires_grad=True)
+    seed = np.array([1j, 2])
+    square, leaf_step = tg.viz.steps(x * x, seed)
+    np.testing.assert_array_equal(square.gradient, seed)
+    np.testing.assert_array_equal(leaf_step.gradient, tg.grad(x * x, x, seed)[0])
+    assert [share.rule for share in square.shares] == ["conj(g * b), with conj(g) for g", "conj(g * a), with conj(g) for g"]
+    for share, factor in zip(square.shares, (x, x)):
+        np.testing.assert_array_equal(share.gradient, np.conj(np.conj(seed) * factor.numpy()))
+
+
 def test_a_freed_graph_is_refused():
     loss = tg.exp(leaf(1.0)).sum()
     loss.backward()

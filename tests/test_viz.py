@@ -376,6 +376,15 @@ def test_a_value_that_is_not_kept_and_was_not_noted_is_not_known():
     assert all(node.value is None and node.grad is None for node in tg.viz.graph(w.exp()).nodes)
 
 
+def test_a_value_that_was_noted_is_the_one_of_then():
+    w = leaf(1.0, 2.0)
+    with tg.viz.noted():
+        loss = (w * 3.0).sum()
+    with tg.no_grad():
+        w += 10.0
+    assert [node.value for node in tg.viz.graph(loss, values=True).nodes] == ["[1, 2]", None, "[3, 6]", "9"]
+
+
 def test_large_arrays_are_told_by_their_range():
     assert tg.viz.said(np.ones((100, 3))) == "all 1"
     assert tg.viz.said(np.array([np.nan, np.inf, 1, 2, 3, 4, 5.0])) == "1 to 5, mean 3, 1 NaN, 1 infinite"

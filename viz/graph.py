@@ -290,9 +290,8 @@ class _Reading:
         for node in nodes:
             scope = node.scope
             while scope is not None:
-                run = (scope.start, scope.path, scope.kind)
-                ends[run] = max(node.order, ends.get(run, 0))
-                scope = scope.inner
+                start, path, kind, scope = scope
+                ends[start, path, kind] = max(node.order, ends.get((start, path, kind), 0))
         waiting = sorted(ends, reverse=True)
         running: list[tuple[int, str]] = []                 # the end and the id of each module that runs, the innermost last
         found = {}

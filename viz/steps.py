@@ -25,7 +25,7 @@ class Share:
 
     input     what the op calls it.
     parent    the id of the node that gets it, as in tg.viz.graph.
-    rule      the rule as a formula: "g * b".
+    rule      the rule as a formula: "g * b"; where numbers are complex, "conj(g * b), with conj(g) for g".
     given     what the rule gave.
     gradient  the same with broadcasting undone, in the shape of the parent.
     total     what the parent has gathered with it. Where several paths lead to a tensor, its gradient is the sum of their shares.
@@ -98,7 +98,10 @@ def steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
 
 
 def walked_back(root: Node, seed: np.ndarray) -> Iterator[Step]:
-    """The steps of a walk that begins at root with seed as its gradient."""
+    """The steps of a walk that begins at root with seed as its gradient.
+
+    The walk has the conjugates of gradients of complex numbers; what is seen of it are the gradients themselves.
+    """
     nodes = ancestors([root])
     ids = {node: f"n{i}" for i, node in enumerate(reversed(nodes))}
     paths: dict[Node, int] = {}
@@ -108,7 +111,7 @@ def walked_back(root: Node, seed: np.ndarray) -> Iterator[Step]:
                 paths[parent] = paths.get(parent, 0) + 1
     visits = _Visits()
     with visits:
-        leaves = walk([root], [seed if seed.shape else seed[()]], None, retain_graph=True, record=False)
+        leaves = walk([root], [seed.conj() if seed.shape else seed.conj()[()]], None, retain_graph=True, record=False)
     totals: dict[Node, np.ndarray] = {}
     counts: dict[Node, int] = {}
     for number, node in enumerate(nodes, start=1):
@@ -123,6 +126,8 @@ def walked_back(root: Node, seed: np.ndarray) -> Iterator[Step]:
             counts[parent] = counts.get(parent, 0) + 1
             totals[parent] = share if parent not in totals else totals[parent] + share
             rule = said.get(name.partition("[")[0], "")
+            if parent.dtype.kind == "c" or node.dtype.kind == "c":
+                rule = f"conj({rule}), with conj(g) for g"
             shares.append(
                 Share(name, ids[parent], rule, _seen(given), _seen(share), _seen(totals[parent]), counts[parent], paths[parent])
             )
@@ -157,5 +162,7 @@ def _undone(given: np.ndarray, parent: Node) -> np.ndarray:
     return np.asarray(given.sum(repeated) if repeated else given).reshape(parent.shape).astype(parent.dtype, copy=False)
 
 
-def _seen(array: Any) -> np.ndarray:
-    return read_only(np.asarray(array))
+def _seen(gradient: Any) -> np.ndarray:
+    """A gradient of the walk as users see it."""
+    array = np.asarray(gradient)
+    return read_only(array.conj() if array.dtype.kind == "c" else array)

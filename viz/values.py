@@ -65,9 +65,9 @@ def in_units(size: float) -> str:
 
 
 class noted(Watcher):
-    """Inside the block each recorded value is remembered by its node, for diagrams to show, with the line of your code that made it.
+    """Inside the block a copy of each recorded value is kept by its node, for diagrams to show, with the line of your code that made it.
 
-    Without it a diagram knows the values that are kept for the backward pass. The values live as long as the graph.
+    Without it a diagram knows the values that are kept for the backward pass. The copies live as long as the graph.
 
     >>> import tinygrad_edu as tg
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -80,6 +80,6 @@ class noted(Watcher):
     def ran(self, op: Op, operands: tuple[Any, ...], out: Tensor) -> None:
         for tensor in (*operands, out):
             if isinstance(tensor, Tensor) and tensor.node is not None:
-                tensor.node.value = tensor._data
+                tensor.node.value = tensor._data.copy()        # an optimizer may change a parameter before it is drawn
         if out.node is not None:
             out.node.line = users_line()

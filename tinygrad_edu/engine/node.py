@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,18 +14,11 @@ if TYPE_CHECKING:
 clock = count(1).__next__
 """The next moment. Nodes take one when they are made and in-place changes when they happen, so any two can be put in order."""
 
-
-class Scope(NamedTuple):
-    """The run of a module that ended with a node: it made the nodes from the moment start on that the node was computed from.
-
-    path, kind  where the module is in the outermost one ("encoder.hidden"), and its class.
-    inner       the module inside this one that ended with the same node, if there is one.
-    """
-
-    start: int
-    path: str
-    kind: str
-    inner: Scope | None
+Scope = tuple[int, str, str, Any]
+"""The run of a module that ended with a node, as (start, path, kind, inner): it made the nodes from the moment start on that the node
+was computed from. path is where the module is in the outermost one ("encoder.hidden"), kind its class, and inner the Scope of the module
+inside this one that ended with the same node, or None. A plain tuple, since each call of each module makes one.
+"""
 
 
 class Node:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from ..engine.modes import no_grad
-from ..engine.node import Scope, clock
+from ..engine.node import clock
 from ..engine.tensor import Tensor, wrap
 from ..errors import StateError
 
@@ -84,7 +84,7 @@ class Module:
         for tensor in (out,) if type(out) is Tensor else _tensors_in(out):
             node = tensor._node
             if node is not None and node.order > start:     # which it made itself: for diagrams, which frame the nodes of a module
-                node.scope = Scope(start, self._path, type(self).__name__, node.scope)
+                node.scope = (start, self._path, type(self).__name__, node.scope)
         return out
 
     # Attributes
