@@ -379,6 +379,32 @@ def test_variance_of_complex_numbers_with_settings(settings):
     np.testing.assert_allclose(np.var(leaf(values.real), mean=leaf(1j)).detach().numpy(), np.mean(abs(values.real - 1j) ** 2))
 
 
+def test_derivatives_of_functions_of_complex_numbers():
+    func, t = tg.func, np.array([1j, 2 - 1j, 0.5])
+    np.testing.assert_allclose(func.grad(lambda z: (abs(z) ** 2).sum())(Z).numpy(), 2 * Z)
+    np.testing.assert_allclose(func.jvp(np.exp, (Z,), (t,))[1].numpy(), np.exp(Z) * t)
+    np.testing.assert_allclose(func.vjp(np.exp, Z)[1](t)[0].numpy(), np.exp(Z).conj() * t)
+    (along,) = func.hvp(lambda z: (abs(z) ** 4).sum(), (Z,), (t,))      # of 4 * |z|**2 * z
+    np.testing.assert_allclose(along.numpy(), 4 * (2 * (Z.conj() * t).real * Z + abs(Z) ** 2 * t), rtol=1e-13)
+
+
+def test_rows_of_a_jacobian_through_complex_numbers_walk_together():
+    def through(x):
+        return abs(np.exp(1j * x) * x @ np.array([[1, 1j, 2], [0, 1, 1j], [3, 1, 1]])) * np.angle(np.exp(2j * x))
+
+    x = np.array([0.3, 0.7, 1.0])
+    step = 1e-5 * np.eye(3)
+    expected = np.stack([(through(x + e) - through(x - e)) / 2e-5 for e in step], -1)
+    np.testing.assert_allclose(tg.func.jacobian(through)(x).numpy(), expected, rtol=1e-8)
+
+
+def test_steps_show_what_the_rules_speak_of():
+    z = leaf(Z)
+    *_, last = tg.viz.steps(z * z, np.array([1j, 2.0, 1.0]))
+    (z * z).backward(np.array([1j, 2.0, 1.0]))
+    np.testing.assert_allclose(last.gradient, z.grad.numpy().conj())
+
+
 # What is without a derivative
 
 

@@ -398,15 +398,16 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Tensor:
 
 @implements(np.linalg.eigh)
 def eigh(a: Any, UPLO: Any = "L") -> EighResult:
-    """Eigenvalues and eigenvectors of a symmetric matrix, or of each of those along the last two axes.
+    """Eigenvalues and eigenvectors of a symmetric (Hermitian) matrix, or of each of those along the last two axes.
 
     Parameters
         a     (..., n, n)
         UPLO  which triangle of a is read, "L" or "U". The gradient is symmetric, half of it for each.
-    Returns (eigenvalues, eigenvectors): tensors (..., n), in ascending order, and (..., n, n), in columns. Which sign a vector has is open;
-    the gradient of vectors is NaN where two eigenvalues are equal, and that of the values is right there for functions that are
+    Returns (eigenvalues, eigenvectors): tensors (..., n), in ascending order, and (..., n, n), in columns. Which sign or phase a vector has is
+    open; the gradient of vectors is NaN where two eigenvalues are equal, and that of the values is right there for functions that are
     symmetric in the equal ones, like their sum. Second derivatives of the values need those of vectors.
-    Raises LinAlgError if the matrices are not square, or LAPACK finds nothing, as with NaN.
+    Raises LinAlgError if the matrices are not square, or LAPACK finds nothing, as with NaN, and GraphError in the backward pass if what is
+    computed from complex vectors depends on their phases.
 
     >>> eigh(Tensor([[1.0, 0.0], [0.0, -2.0]])).eigenvalues
     Tensor([-2.,  1.])
