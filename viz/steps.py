@@ -78,8 +78,7 @@ def steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     Raises GraphError if nothing was recorded or the graph was freed, ShapeError for a gradient that is missing or of another shape.
 
     The walk is the one of loss.backward(retain_graph=True), hooks included, but no .grad is touched. It is made when the first step is
-    asked for, and all its gradients live as long as the steps do: this is for graphs that one wants to look at. Of complex numbers it shows
-    the conjugate of what .grad has, since that is what rules speak of.
+    asked for, and all its gradients live as long as the steps do: this is for graphs that one wants to look at.
 
     >>> import tinygrad_edu as tg
     >>> x = tg.tensor(3.0, requires_grad=True, name="x")
@@ -95,7 +94,7 @@ def steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     seed = np.asarray(np.ones(loss.shape) if gradient is None else getattr(gradient, "_data", gradient), loss.dtype)
     if seed.shape != loss.shape:
         raise ShapeError(f"viz.steps: the tensor has shape {loss.shape}, and so must its gradient, not {seed.shape}")
-    return walked_back(root, seed.conj())
+    return walked_back(root, seed)
 
 
 def walked_back(root: Node, seed: np.ndarray) -> Iterator[Step]:
