@@ -91,7 +91,8 @@ def compare(
                 error.add_note(f"diagnosis  dL/d{name}: {mistake}")
             raise
         what = [(0, "out"), *[(1, f"dL/d{name}") for name in fused.moved]]
-        arrays = zip(by_hand, twin.results(upstream), expected)
+        of_twin = twin.results(upstream)
+        arrays = zip(by_hand, of_twin, expected)
         rows = tuple(row_of(order, name, *three, rtol, atol) for (order, name), three in zip(what, arrays))
         cost, twin_cost = costs((fused, twin), upstream, repeats)
         higher_rows: tuple[HigherRow, ...] = ()
@@ -99,7 +100,8 @@ def compare(
         if all(row.ok for row in rows):
             higher_rows, on = higher(fused, sorted(set(orders) - {1}), rtol, atol)
         wrong = [row.name for row in rows if not row.ok]
-        mistakes = _mistakes(fused, generator, wrong) if wrong and rows[0].ok else {}
+        again = {"forward": (out, by_hand[0]), "composed": (twin_out, of_twin[0])}
+        mistakes = {} if not wrong else _mistakes(fused, generator, wrong) if rows[0].ok else _mistakes_in_out(again)
     swept = hard_inputs.sweep(op, *fused.values) if sweep else None
     return Report(op, fused.described, words, rows, cost, twin_cost, higher_rows, on, mistakes, swept, drawing)
 
@@ -133,6 +135,13 @@ def _check_outputs(op: Fused, out: Tensor, twin: Tensor) -> None:
             f"compare: the output of {op!r} has shape {out.shape} and dtype {out.dtype}, and that of its twin {twin.shape} and "
             f"{twin.dtype}; forward and composed need to give the same"
         )
+
+
+def _mistakes_in_out(again: dict[str, tuple[Tensor, Any]]) -> dict[str, str]:
+    """Why the values differ, if one of the two, run again at the same inputs, gave something else."""
+    drawing = [name for name, (first, second) in again.items() if not np.array_equal(first.detach().numpy(), second, equal_nan=True)]
+    words = "gives another value each time: seed what it draws, or draw it outside and make it an input"
+    return {"out": f"{' and '.join(drawing)} {words}"} if drawing else {}
 
 
 def _drawing(out: Tensor, twin_out: Tensor) -> Any:

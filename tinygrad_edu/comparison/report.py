@@ -29,6 +29,7 @@ class Report:
     higher           a HigherRow for the gradient of each input at orders 2 and 3.
     higher_inputs    what these were compared on, in words, or why they were not.
     mistakes         for each gradient that is wrong what explains it, in words: {"dL/dx": "the path through the mean is left out"}.
+                     For "out" if it is drawn anew each time.
     sweep            if it was asked for, the Sweep: where both forms lose their digits.
     drawing          both graphs side by side, a tg.viz.Drawing: report.drawing.save("graphs.svg").
     """
@@ -47,7 +48,7 @@ class Report:
 
     @property
     def diagnosis(self) -> str:
-        """What is wrong with the gradients that are, a line for each; empty if none is."""
+        """What is wrong with the gradients that are, or with out, a line for each; empty if nothing is."""
         return "\n".join(f"{name}: {words}" for name, words in self.mistakes.items())
 
     @property
