@@ -222,6 +222,18 @@ def test_verdicts():
     )
 
 
+def test_a_forward_that_draws_anew_each_time_is_told_from_a_wrong_one():
+    def dropout_forward(x):
+        mask = generator.random(x.shape) < 0.5
+        return x * mask * 2, mask
+
+    generator = np.random.default_rng(0)
+    op = tg.Fused.from_functions(dropout_forward, lambda dout, mask: dout * mask * 2, composed=lambda x: x * 1)
+    report = tg.compare(op, np.ones((4, 3)), repeats=1)
+    assert report.diagnosis.startswith("out: forward gives another value each time: seed what it draws")
+    assert tg.compare(LogOfOneMore(), np.ones(3), rtol=0, atol=0, repeats=1).diagnosis == ""
+
+
 # The arithmetic of differences
 
 
@@ -240,19 +252,6 @@ class Nudged(tg.Fused):
 
     def composed(self, x):
         return x * 1
-
-
-def test_a_forward_that_draws_anew_each_time_is_told_from_a_wrong_one():
-    def dropout_forward(x):
-        mask = generator.random(x.shape) < 0.5
-        return x * mask * 2, mask
-
-    generator = np.random.default_rng(0)
-    op = tg.Fused.from_functions(dropout_forward, lambda dout, mask: dout * mask * 2, composed=lambda x: x * 1)
-    report = tg.compare(op, np.ones((4, 3)), repeats=1)
-    assert report.diagnosis.startswith("out: forward gives another value each time: seed what it draws")
-    assert tg.compare(LogOfOneMore(), np.ones(3), rtol=0, atol=0, repeats=1).diagnosis == ""
-
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
