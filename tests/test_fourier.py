@@ -28,6 +28,21 @@ def check(function, array, order=1):
         assert isinstance(got, tg.Tensor) and got.shape == expected.shape and got.dtype == expected.dtype
         np.testing.assert_allclose(got.numpy(), expected, rtol=1e-13 if not single else 1e-5, atol=1e-13 if not single else 1e-5)
     gradcheck(function, tg.tensor(array, requires_grad=True), order=order)
+    exact = gradient(function, array, np.longdouble)
+    for dtype, tolerance in (np.float64, 1e-12), (np.float32, 5e-6):
+        np.testing.assert_allclose(gradient(function, array, dtype), exact, rtol=0, atol=tolerance * max(1, np.max(abs(exact))))
+
+
+def gradient(function, array, dtype):
+    """The gradient in a dtype, or in that of complex numbers of as many digits; the numbers are those that float32 has."""
+    def converted(values, kind):
+        short, wide = (np.result_type(dtype, np.complex64) if kind == "c" else dtype for dtype in (np.float32, dtype))
+        return values.astype(short).astype(wide)
+
+    x = tg.tensor(converted(array, array.dtype.kind), requires_grad=True)
+    out = function(x)
+    g = complex_numbers(out.shape, 7) if out.dtype.kind == "c" else numbers(out.shape, 7)
+    return tg.grad(out, x, converted(g, out.dtype.kind))[0].numpy()
 
 
 OF_ONE_AXIS = [np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft, np.fft.hfft, np.fft.ihfft]
