@@ -122,6 +122,10 @@ class Op(metaclass=OpType):
             object.__setattr__(self, field, value.item() if isinstance(value, np.generic) else value)
         object.__setattr__(self, "record", recorder(self))
 
+    def in_rule(self, *inputs: Any) -> Any:
+        """What a rule that needs this op calls: on arrays forward at once, on Tensors the op itself, which records."""
+        return self.record(*inputs) if isinstance(inputs[0], Tensor) else self.forward(*inputs)
+
     def input_name(self, i: int) -> str:
         """What forward calls input i."""
         return f"{self.inputs[-1]}[{i - len(self.inputs) + 1}]" if self.variadic and i >= len(self.inputs) - 1 else self.inputs[i]

@@ -32,9 +32,8 @@ class Sliding(Fused):
     size: Sizes
 
     def another(self, kind: type[Sliding], size: Sizes, *inputs: Any) -> Any:
-        """One of the other functions, in a rule, for the same windows: on arrays at once, on Tensors recorded."""
-        op = kind(self.stride, self.padding, self.dilation, self.groups, size)
-        return op(*inputs) if isinstance(inputs[0], Tensor) else op.forward(*inputs)
+        """One of the other functions, in a rule, for the same windows."""
+        return kind(self.stride, self.padding, self.dilation, self.groups, size).in_rule(*inputs)
 
     def axes(self, sizes: Sizes, kernel: Sizes, windows: Sizes) -> tuple[Axis, ...]:
         """How the windows lie along each axis of an image."""

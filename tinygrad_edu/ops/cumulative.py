@@ -57,8 +57,7 @@ class Recurrence(Op):
 
     def grad_b(self, g, a):
         ahead = _reversed(_shifted(_reversed(a, self.axis), self.axis, 0), self.axis)     # a[k + 1], and 0 at the end
-        backwards = self if isinstance(g, Tensor) else self.forward
-        return _reversed(backwards(_reversed(ahead, self.axis), _reversed(g, self.axis)), self.axis)
+        return _reversed(self.in_rule(_reversed(ahead, self.axis), _reversed(g, self.axis)), self.axis)
 
 
 class CumProd(Op):

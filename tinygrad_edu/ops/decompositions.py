@@ -68,7 +68,7 @@ class Eigenvalues(Op):
         return w
 
     def grad_a(self, g, a, w, v):
-        v = output(_EIGENVECTORS, a, w, v)
+        v = _EIGENVECTORS.in_rule(a, w, v)
         return conjugated(product(v * g[..., None, :], adjoint(v)))
 
 
@@ -93,7 +93,7 @@ class Eigenvectors(Op):
     def grad_a(self, g, a, w, v, out):
         inner = product(adjoint(out), conjugated(g))
         require_free_phases("eigh", inner)
-        inner = without_diagonal(inner - adjoint(inner)) / (2 * gaps(output(_EIGENVALUES, a, w, v)))
+        inner = without_diagonal(inner - adjoint(inner)) / (2 * gaps(_EIGENVALUES.in_rule(a, w, v)))
         return conjugated(product(product(out, inner), adjoint(out)))
 
 
@@ -116,7 +116,7 @@ class SingularValues(Op):
         return s
 
     def grad_a(self, g, a, u, s, vh):
-        left, right = output(_LEFT_VECTORS, a, u, s, vh), right_vectors(a, u, s, vh)
+        left, right = _LEFT_VECTORS.in_rule(a, u, s, vh), right_vectors(a, u, s, vh)
         return conjugated(product(left * g[..., None, :], right))
 
 
@@ -143,7 +143,7 @@ class LeftVectors(Op):
         if a.dtype.kind == "c":
             raise DTypeError("svd: the gradient of singular vectors, and the second one of singular values, is taken of real matrices only")
         right = right_vectors(a, u, s, vh)
-        values = output(_SINGULAR_VALUES, a, u, s, vh)
+        values = _SINGULAR_VALUES.in_rule(a, u, s, vh)
         sums = values[..., None, :] + values[..., :, None]
         inner = product(transposed(out), g)
         turned = (inner - transposed(inner)) * (values[..., None, :] / np.where(sums == 0, 1, sums)) / gaps(values)
@@ -233,7 +233,7 @@ class EigenvaluesOfAny(Op):
         return w
 
     def grad_a(self, g, a, w, v):
-        v = output(_EIGENVECTORS_OF_ANY, a, w, v)
+        v = _EIGENVECTORS_OF_ANY.in_rule(a, w, v)
         return product(transposed(independent(v)) * g[..., None, :], transposed(v))
 
 
@@ -259,7 +259,7 @@ class EigenvectorsOfAny(Op):
         inner = product(transposed(out), g)
         require_free_phases("eig", inner)
         inner = product(transposed(out), g - conjugated(out) * (out * g).sum(axis=-2, keepdims=True).real)
-        inner = without_diagonal(inner) / gaps(output(_EIGENVALUES_OF_ANY, a, w, v))
+        inner = without_diagonal(inner) / gaps(_EIGENVALUES_OF_ANY.in_rule(a, w, v))
         return product(product(transposed(independent(out)), inner), transposed(out))
 
 
@@ -270,14 +270,9 @@ _EIGENVALUES_OF_ANY, _EIGENVECTORS_OF_ANY, _ORTHONORMAL = EigenvaluesOfAny(), Ei
 # What the rules share; on arrays and on Tensors.
 
 
-def output(op: Op, a: Any, *found: Any) -> Any:
-    """The output of op where what is found is known: on an array that array, on a Tensor recorded."""
-    return op(a, *found) if isinstance(a, Tensor) else op.forward(a, *found)
-
-
 def right_vectors(a: Any, u: Any, s: Any, vh: Any) -> Any:
     """The right singular vectors, in rows: the left ones of a.T."""
-    return transposed(output(_LEFT_VECTORS, transposed(a), transposed(vh), s, transposed(u)))
+    return transposed(_LEFT_VECTORS.in_rule(transposed(a), transposed(vh), s, transposed(u)))
 
 
 def is_zero(values: Any) -> np.ndarray:

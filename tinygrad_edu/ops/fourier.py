@@ -42,7 +42,7 @@ class Fourier(Op):
         return transform(x, axis=self.axis, norm=self.norm)
 
     def grad_x(self, g):
-        return _run(self, g)
+        return self.in_rule(g)
 
 
 class RealFourier(Op):
@@ -66,7 +66,7 @@ class RealFourier(Op):
 
     def grad_x(self, g, x_shape):
         n = x_shape[self.axis]
-        return _run(RealInverse(self.axis, n, SCALES[self.norm]), g.conj() / _times(n, self.axis, x_shape))
+        return RealInverse(self.axis, n, SCALES[self.norm]).in_rule(g.conj() / _times(n, self.axis, x_shape))
 
 
 class RealInverse(Op):
@@ -88,12 +88,7 @@ class RealInverse(Op):
         return np.fft.irfft(x, self.n, axis=self.axis, norm=self.norm)
 
     def grad_x(self, g, x_shape):
-        return _run(RealFourier(self.axis, SCALES[self.norm]), g).conj() * _times(self.n, self.axis, x_shape)
-
-
-def _run(op: Op, x: Any) -> Any:
-    """An op in a rule: on arrays at once, on Tensors recorded."""
-    return op(x) if isinstance(x, Tensor) else op.forward(x)
+        return RealFourier(self.axis, SCALES[self.norm]).in_rule(g).conj() * _times(self.n, self.axis, x_shape)
 
 
 def _times(n: int, axis: int, shape: tuple[int, ...]) -> np.ndarray:

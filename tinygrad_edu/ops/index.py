@@ -147,8 +147,7 @@ def scatter(g: Any, index: tuple, arrays: tuple, shape: tuple[int, ...]) -> Any:
     """Scatter in a rule: on an array at once, on a Tensor recorded."""
     if isinstance(g, Batch) and not arrays:
         return g.placed(shape, with_arrays(index, ()))
-    op = Scatter(index, shape)
-    return op(g, *arrays) if isinstance(g, Tensor) else op.forward(g, *arrays)
+    return Scatter(index, shape).in_rule(g, *arrays)
 
 
 def add_rows(out: np.ndarray, indices: np.ndarray, rows: np.ndarray) -> None:

@@ -76,11 +76,11 @@ class Einsum(Op):
 
     def grad_a(self, g, b, a_shape):
         a_term, b_term, out = _terms_of(self.subscripts)
-        return _repeated(_run(Einsum(f"{out},{b_term}->{a_term}"), g, b), a_shape)
+        return _repeated(Einsum(f"{out},{b_term}->{a_term}").in_rule(g, b), a_shape)
 
     def grad_b(self, g, a, b_shape):
         a_term, b_term, out = _terms_of(self.subscripts)
-        return _repeated(_run(Einsum(f"{out},{a_term}->{b_term}"), g, a), b_shape)
+        return _repeated(Einsum(f"{out},{a_term}->{b_term}").in_rule(g, a), b_shape)
 
 
 @lru_cache(maxsize=4096)
@@ -97,11 +97,6 @@ def _is_large(subscripts: str, a_shape: tuple[int, ...], b_shape: tuple[int, ...
     size = dict(zip(a + b, a_shape + b_shape))
     of_each = math.prod([n for letter, n in size.items() if not (letter in a and letter in b and letter in out)])
     return of_each >= 64 and math.prod(size.values()) >= 32768 and not set(a) & set(b) <= set(out)
-
-
-def _run(op: Op, a: Any, b: Any) -> Any:
-    """An op in a rule: on arrays at once, on Tensors recorded."""
-    return op(a, b) if isinstance(a, Tensor) else op.forward(a, b)
 
 
 def _repeated(g: Any, shape: tuple[int, ...]) -> Any:
@@ -148,10 +143,10 @@ class Convolve(Op):
         return np.convolve(a, v)
 
     def grad_a(self, g, v):
-        return _run(_CORRELATE, g, v)
+        return _CORRELATE.in_rule(g, v)
 
     def grad_v(self, g, a):
-        return _run(_CORRELATE, g, a)
+        return _CORRELATE.in_rule(g, a)
 
 
 class Correlate(Op):
@@ -169,10 +164,10 @@ class Correlate(Op):
         return np.convolve(a, v[::-1], "valid")         # np.correlate takes the conjugate of v
 
     def grad_a(self, g, v):
-        return _run(_CONVOLVE, g, v)
+        return _CONVOLVE.in_rule(g, v)
 
     def grad_v(self, g, a):
-        return _run(_CORRELATE, a, g)
+        return _CORRELATE.in_rule(a, g)
 
 
 @implements(np.einsum)
