@@ -939,6 +939,27 @@ def test_a_constant_input_takes_no_tensor_that_requires_grad():
         Dropout(0.5)(x, mask)
 
 
+class Chosen(tg.Op):
+    """x where all of the masks hold, else 0."""
+
+    constants = ("masks",)
+
+    def forward(self, x, *masks):
+        return x * np.prod(masks, axis=0)
+
+    def grad_x(self, g, masks):
+        return g * np.prod(np.stack(masks), axis=0)
+
+
+def test_each_of_many_constants_is_refused_if_it_requires_grad():
+    x, mask = tg.tensor([1.0, 2.0], requires_grad=True), np.float32([0, 1])
+    assert tg.grad(Chosen()(x, mask, mask).sum(), x)[0].tolist() == [0, 1]
+    for masks, name in ((x, mask), r"masks\[0\]"), ((mask, x), r"masks\[1\]"):
+        with pytest.raises(tg.errors.GraphError, match=rf"{name} is a constant of this op and has no gradient, .* give {name}\.detach\(\)"):
+            Chosen()(x, *masks)
+
+
+
 def test_an_op_takes_the_inputs_of_its_forward():
     with pytest.raises(TypeError, match=r"takes the inputs condition, a, b"):
         type(tg.where(True, leaf(1.0), 0.0).op)()(leaf(1.0))
