@@ -466,6 +466,12 @@ def test_interp_of_nan_and_infinity():
         np.interp(x, XP, fp).sum().backward()
     np.testing.assert_allclose(x.grad, [0, 6, 0])
     np.testing.assert_allclose(fp.grad, [1, 0.5, 0.5, 1])
+    x = tg.tensor([-np.inf, np.nan, 0.25, np.inf], dtype="float64", requires_grad=True)
+    with np.errstate(all="ignore"):
+        first, = tg.grad(np.interp(x, XP, fp)[[0, 2, 3]].sum(), fp, create_graph=True)
+        second, = tg.grad((first * first).sum(), x)
+    np.testing.assert_allclose(first.detach(), [1, 0.5, 0.5, 1])
+    np.testing.assert_allclose(second, [0, 0, 0, 0], atol=1e-15)
 
 
 # Bad input

@@ -48,8 +48,10 @@ class Interp(Op):
         return np.where(outside, 0, (fp[j] - fp[i]) / self.width(xp, i, j))
 
     def parts(self, g, x, xp):
+        unknown = x != x                                            # there out is NaN whatever the points are
+        g, x = np.where(unknown, 0, g), np.clip(np.where(unknown, 0, x), xp[0], xp[-1])
         i, j = self.ends(x, xp)
-        part = np.clip((x - xp[i]) / self.width(xp, i, j), 0, 1)
+        part = (x - xp[i]) / self.width(xp, i, j)
         return scatter(g * (1 - part), (ARRAY,), (i,), xp.shape) + scatter(g * part, (ARRAY,), (j,), xp.shape)
 
     def ends(self, x, xp):

@@ -289,6 +289,7 @@ def _alone(array: Any, term: str, needed: str) -> tuple[Any, str]:
 
 
 _WEAK = {"b": False, "i": 0, "u": 0, "f": 0.0, "c": 0j}
+"""A Python number for each kind of dtype."""
 
 
 def _together(*operands: Any) -> list[Any]:
