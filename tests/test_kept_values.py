@@ -100,6 +100,11 @@ def in_a_global(self, x):
     return x**3
 
 
+def in_a_list(self, x):
+    hidden["square"] = (x * x).tolist()
+    return x**3
+
+
 def in_a_closure():
     square = None
 
@@ -157,6 +162,12 @@ def test_a_rule_that_leaves_the_graph_is_refused(how, words):
 def test_a_rule_that_returns_an_array_without_history_is_refused():
     with pytest.raises(GraphError, match="Cube.grad_x uses an array of shape"):
         second_derivative(cube(forward=in_a_global, grad_x=lambda self, g: 3 * hidden["square"]))
+
+
+def test_a_list_is_an_array_too():
+    op = cube(forward=in_a_list, grad_x=lambda self, g: 3 * g * hidden["square"])
+    with pytest.raises(GraphError, match="Cube.grad_x uses an array of shape"):
+        second_derivative(op)
 
 
 def test_a_number_of_numpys_may_be_what_forward_computed():

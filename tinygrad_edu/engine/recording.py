@@ -265,7 +265,9 @@ def as_operand(op: Op, x: Any, other: Any = None) -> Any:
     if isinstance(x, (bool, complex)):
         return new_array(x) if other is None else x
     if isinstance(x, (list, tuple)) or hasattr(x, "__array__"):
-        return new_array(x)
+        array = new_array(x)
+        guard.refuse_array(array)
+        return array
     raise DTypeError(f"{op!r}: an operand is {kind.__name__} {x!r:.60}; it needs to be a Tensor, an array or a number")
 
 
