@@ -156,10 +156,11 @@ class _Visits(Watcher):
 
 
 def _undone(given: np.ndarray, parent: Node) -> np.ndarray:
-    """A gradient in the shape and dtype of the parent, summed over the axes along which that was repeated."""
+    """A gradient in the shape and dtype of the parent, summed over the axes along which that was repeated; of a real parent the real part."""
     extra = given.ndim - len(parent.shape)
     repeated = tuple(i for i, n in enumerate(given.shape) if i < extra or (parent.shape[i - extra] == 1 and n != 1))
-    return np.asarray(given.sum(repeated) if repeated else given).reshape(parent.shape).astype(parent.dtype, copy=False)
+    summed = np.asarray(given.sum(repeated) if repeated else given).reshape(parent.shape)
+    return (summed if parent.dtype.kind == "c" else summed.real).astype(parent.dtype, copy=False)
 
 
 def _seen(gradient: Any) -> np.ndarray:
