@@ -18,7 +18,7 @@ CALLS = {
     "atleast_2d": lambda x: np.atleast_2d(x[0]),
     "atleast_3d": lambda x: np.atleast_3d(x),
     "block": lambda x: np.block([[x, np.zeros((3, 1))], [np.ones((1, 5))]]),
-    "broadcast_arrays": lambda x: np.broadcast_arrays(x, x[0], 1.0),
+    "broadcast_arrays": lambda x: np.broadcast_arrays(x, x[0]),
     "choose": lambda x: np.choose([0, 1, 1, 0], [x[0], x[1]]),
     "column_stack": lambda x: np.column_stack([x, x[:, 0]]),
     "compress": lambda x: np.compress([True, False, True], x, axis=0),
@@ -180,3 +180,17 @@ def test_methods_of_ndarray():
         (x.compress([True, False, True], axis=0), A.compress([True, False, True], axis=0)),
     ):
         np.testing.assert_array_equal(got.detach(), expected)
+
+
+@pytest.mark.parametrize("settings", [{}, {"indexing": "ij"}, {"sparse": True}, {"copy": False}])
+def test_a_grid_and_arrays_broadcast_together_keep_each_its_dtype(settings):
+    xs = [np.arange(3.0), np.arange(2, dtype=np.float32), 1j * np.arange(4)]
+    for count in 1, 2, 3:
+        tensors = [tg.tensor(x) for x in xs[:count]]
+        for ours, numpys in zip(np.meshgrid(*tensors, **settings), np.meshgrid(*xs[:count], **settings), strict=True):
+            assert ours.dtype == numpys.dtype
+            np.testing.assert_array_equal(ours, numpys)
+    for ours, numpys in zip(np.broadcast_arrays(tensors[0], tensors[1][0], 1.0), np.broadcast_arrays(xs[0], xs[1][0], 1.0), strict=True):
+        assert ours.dtype == numpys.dtype and ours.shape == numpys.shape
+    with pytest.raises(ValueError, match="meshgrid: indexing is 'yx'"):
+        np.meshgrid(*tensors, indexing="yx")

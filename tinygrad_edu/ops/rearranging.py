@@ -23,7 +23,7 @@ from ..errors import UnsupportedError
 from .elementwise import astype, refuse_out
 from .index import getitem, setitem
 from .reduce import as_tensor
-from .shape import concatenate, pad_with_constants, ravel, reshape, transpose
+from .shape import broadcast_to, concatenate, pad_with_constants, ravel, reshape, transpose
 
 
 def moves(function: Callable, *data: str) -> Callable[..., Any]:
@@ -104,7 +104,6 @@ def _detached(value: Any) -> Any:
 
 append = moves(np.append, "arr", "values")
 block = moves(np.block, "arrays")
-broadcast_arrays = moves(np.broadcast_arrays, "args")
 choose = moves(np.choose, "choices")
 column_stack = moves(np.column_stack, "tup")
 compress = moves(np.compress, "a")
@@ -117,7 +116,6 @@ extract = moves(np.extract, "arr")
 hstack = moves(np.hstack, "tup")
 insert = moves(np.insert, "arr", "values")
 matrix_diagonal = moves(np.linalg.diagonal, "x")
-meshgrid = moves(np.meshgrid, "xi")
 repeat = moves(np.repeat, "a")
 resize = moves(np.resize, "a")
 roll = moves(np.roll, "a")
@@ -132,6 +130,42 @@ vstack = moves(np.vstack, "tup")
 
 
 _PADDED = moves(np.pad, "array")
+
+
+@implements(np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Tensor, ...]:
+    """All arrays in their common shape, as views that cannot be written; each keeps its dtype.
+
+    >>> broadcast_arrays(Tensor([1.0, 2.0]), Tensor([[3.0], [4.0]]))[0]
+    Tensor([[1., 2.],
+            [1., 2.]])
+    """
+    shape = np.broadcast_shapes(*map(np.shape, args))
+    return tuple([broadcast_to(a if isinstance(a, Tensor) else np.asarray(a), shape) for a in args])
+
+
+@implements(np.meshgrid)
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Tensor, ...]:
+    """The coordinates of a grid, from those along each axis.
+
+    Parameters
+        xi        the coordinates along each axis: the first one along the second axis of the result and the other way round, unless
+                  indexing is "ij".
+        copy      whether each result has memory of its own; else they are views.
+        sparse    whether each has size 1 along the other axes.
+        indexing  "xy" or "ij".
+
+    >>> meshgrid(Tensor([1.0, 2.0]), Tensor([3.0, 4.0]))[1]
+    Tensor([[3., 3.],
+            [4., 4.]])
+    """
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: indexing is {indexing!r}; it needs to be 'xy' or 'ij'")
+    axes = list(range(len(xi)))
+    if indexing == "xy":
+        axes[:2] = axes[:2][::-1]
+    grid = [reshape(x if isinstance(x, Tensor) else np.asarray(x), [-1 if axis == i else 1 for i in range(len(xi))]) for x, axis in zip(xi, axes)]
+    return tuple([x.copy() if copy else x for x in (grid if sparse else broadcast_arrays(*grid))])
 
 
 @implements(np.pad)
