@@ -37,6 +37,14 @@ def test_powers_are_numpys(exponent):
     same(2 ** tg.tensor(A), 2 ** A)
 
 
+def test_a_list_beside_a_tensor_loses_no_digits():
+    x = tg.tensor([1.0], dtype="float64")
+    for out in (x + [0.1], [0.1] + x, np.add([0.1], x), np.where([True], [1.1], x), np.maximum(x, [1.1]), np.concatenate([[1.1], x])):
+        assert out.dtype == np.float64 and out[0].item() == 1.1
+    assert (np.ones((1, 1)) * x @ [[1.1]]).item() == 1.1
+    assert (tg.tensor([1.0]) + [0.1]).dtype == np.float32 and (tg.tensor([1]) + [0.5]).tolist() == [1.5]
+
+
 UNARY = [np.exp, np.negative, np.absolute, np.square, np.tanh, np.isnan, np.isinf, np.isfinite, np.sign, np.floor, np.ceil, np.rint, np.round,
          np.logical_not, np.copy, np.ravel, np.zeros_like, np.ones_like, np.squeeze, np.transpose, np.sum, np.mean, np.var, np.std, np.max, np.min,
          np.argmax, np.argmin, np.argsort, np.all, np.any]

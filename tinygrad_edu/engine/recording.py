@@ -267,7 +267,9 @@ def as_operand(op: Op, x: Any, other: Any = None) -> Any:
     if isinstance(x, (list, tuple)) or hasattr(x, "__array__"):
         array = new_array(x)
         guard.refuse_array(array)
-        return array
+        dtype = getattr(other, "dtype", array.dtype)
+        loses_digits = array.dtype.kind == "f" and dtype.kind == "f" and dtype.itemsize > array.dtype.itemsize
+        return new_array(x, dtype) if loses_digits else array
     raise DTypeError(f"{op!r}: an operand is {kind.__name__} {x!r:.60}; it needs to be a Tensor, an array or a number")
 
 
