@@ -61,6 +61,8 @@ MISTAKES = {
     "truth of many": (lambda w: bool(w), errors.ShapeError, ["'weights'", ".any()"]),
     "a float result into integers": (lambda w: tg.tensor([1, 2]).__iadd__(0.5), errors.DTypeError, ["int64", "float"]),
     "a larger result in place": (lambda w: tg.zeros(3).__iadd__(tg.ones((2, 3))), errors.ShapeError, ["(3,)", "(2, 3)"]),
+    "a shape in several arguments": (
+        lambda w: tg.zeros(2, 3), errors.DTypeError, ["dtype is the number 3", "one argument", "tg.zeros((2, 3))"]),
     "a read-only array in place": (
         lambda w: tg.broadcast_to(tg.tensor(1.0), (3,)).__iadd__(1), errors.MutationError, ["read-only", "copy()"]),
     "grad that is no tensor": (lambda w: setattr(w, "grad", np.ones((2, 3))), errors.DTypeError, ["Tensor", "ndarray"]),

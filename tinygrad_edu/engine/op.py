@@ -241,6 +241,7 @@ class Fused(Op):
         Parameters
             forward    forward(x, gamma, beta) -> (out, cache), of arrays. Its parameters are the inputs; those with a default keep it,
                        and are settings of the op where they are numbers, strings or tuples: eps=1e-5. cache is anything at all.
+                       For a gradient of a gradient it runs once more, to be compared with composed.
             backward   backward(dout, cache) -> (dx, dgamma, dbeta): the gradient of each input that is no constant; for a single one
                        it may come without a tuple.
             composed   composed(x, gamma, beta) -> out: the same function of Tensors, from primitives. It is given the settings that

@@ -124,6 +124,8 @@ def _array(a: Any) -> np.ndarray:
 
 
 def _dtype(dtype: Any) -> Any:
+    if isinstance(dtype, int):
+        raise DTypeError(f"dtype is the number {dtype}; a shape of several axes is one argument, as in tg.zeros((2, 3))")
     return get_default_dtype() if dtype is None else dtype
 
 
