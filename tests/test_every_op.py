@@ -18,7 +18,7 @@ from tinygrad_edu.fused.log_softmax import LogSoftmax
 from tinygrad_edu.fused.sigmoid import Sigmoid
 from tinygrad_edu.fused.variance import Std, Var
 from tinygrad_edu.ops import elementwise, index, linalg, products, reduce, shape
-from tinygrad_edu.testing import Case, all_cases, cases_for, check_op, checks, checks_for
+from tinygrad_edu.testing import Case, all_cases, cases_for, check_op, checks, checks_for, gradcheck
 
 ROOMS = ("ops", "fused", "nn")
 
@@ -418,3 +418,22 @@ def test_a_case_sorts_its_arguments():
     assert [x.requires_grad for x in case.tensors()] == [True, False, False]
     assert [x.name for x in case.tensors()] == ["x", "mask", "share"]
     assert str(case) == "clip(x (3,), mask (3,), share (3,), a_min=0.5)"
+
+
+# And in more digits than float64 has
+
+NOT_IN_LONGDOUBLE = {
+    "Inv", "Solve", "Det", "LogAbsDet", "Sign", "Cholesky", "Eigenvalues", "Eigenvectors", "SingularValues", "LeftVectors", "Orthonormal", "Pinv",
+    "EigenvaluesOfAny", "EigenvectorsOfAny", "Interp", "AsType",
+}
+"""NumPy has these in float64 alone; tests/test_linalg.py compares them with mpmath."""
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant <= np.finfo(np.float64).nmant, reason="longdouble is no wider than float64 here")
+@pytest.mark.parametrize("op", [op for op in OPS if op.__name__ not in NOT_IN_LONGDOUBLE], ids=lambda op: op.__name__)
+def test_gradients_of_two_orders_are_right_to_the_last_digits(op):
+    """To 1e-12 of differences in longdouble at the first order and 1e-9 at the second, on the first two cases that have elements."""
+    cases = [case for case in cases_for(op) if case.differentiable and all(array.size and array.dtype.kind != "c" for array in case.arrays)]
+    for case in cases[:2]:
+        for order, tolerance in (1, 1e-12), (2, 1e-9):
+            gradcheck(case, case.tensors(), order=order, reference="extended", rtol=tolerance, atol=tolerance)

@@ -21,16 +21,61 @@ TWO = [
 ]
 NETWORK = [F.gelu, F.relu, F.sigmoid, F.silu, F.softplus, F.tanh, lambda x: F.gelu(x, approximate="tanh")]
 
-values = st.one_of(st.sampled_from(AWKWARD), st.floats(-10, 10, width=32))
-arrays = hnp.arrays(np.float64, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3), elements=values)
-pairs = hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, min_side=0, max_side=3).flatmap(
-    lambda shapes: st.tuples(*[hnp.arrays(np.float64, shape, elements=values) for shape in shapes.input_shapes])
-)
+DTYPES = st.sampled_from([np.float64, np.float32])
+SIDES = {"max_dims": 4, "min_side": 0, "max_side": 4}
+LAYOUTS = {
+    "C": lambda x: x,
+    "Fortran": np.asfortranarray,
+    "transposed": lambda x: np.ascontiguousarray(x.T).T,
+    "backwards": lambda x: x[::-1].copy()[::-1] if x.ndim else x,
+    "every second": lambda x: np.repeat(x, 2, axis=-1)[..., ::2] if x.ndim else x,
+    "repeated": lambda x: np.broadcast_to(x[:1], x.shape) if x.ndim and x.shape[0] else x,
+}
+
+
+def numbers(dtype):
+    return st.one_of(st.sampled_from(AWKWARD), st.floats(-10, 10, width=32)).map(lambda x: dtype(x))
+
+
+@st.composite
+def arrays(draw, shape=None, dtype=None):
+    """Arrays of every shape, dtype and layout, of which some cannot be written to."""
+    dtype = dtype or draw(DTYPES)
+    with np.errstate(all="ignore"):
+        x = draw(hnp.arrays(dtype, shape if shape is not None else hnp.array_shapes(min_dims=0, **SIDES), elements=numbers(dtype)))
+    x = LAYOUTS[draw(st.sampled_from(sorted(LAYOUTS)))](x)
+    if draw(st.booleans()):
+        x = x.view()
+        x.flags.writeable = False
+    return x
+
+
+@st.composite
+def pairs(draw):
+    """Two arrays that broadcast together."""
+    dtype = draw(DTYPES)
+    shapes = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, **SIDES))
+    return tuple(draw(arrays(shape=shape, dtype=dtype)) for shape in shapes.input_shapes)
+
+
+def some_of(shape):
+    """The places of a few elements, the first and the last among them."""
+    places = list(np.ndindex(shape))
+    return places[:: max(1, len(places) // 5)] + places[-1:]
+
+
+def scale_of(terms):
+    """The size of the numbers that were summed."""
+    return np.max(np.abs(terms), where=np.isfinite(terms), initial=0)
+
+
+def tolerance(x):
+    return 1e-12 if x.dtype == np.float64 else 1e-5
 
 
 def gradients(function, *inputs):
     """The value, and the gradient of the sum, of tensors."""
-    tensors = [tg.tensor(x, requires_grad=True) for x in inputs]
+    tensors = [tg.from_numpy(np.asarray(x), requires_grad=True) for x in inputs]       # which keeps the layout
     with np.errstate(all="ignore"):                 # of the forward pass, where NumPy warns as it does of arrays
         out = function(*tensors)
     out.backward(np.ones(out.shape, out.dtype))     # without a warning: one of our lines would be an error
@@ -38,30 +83,31 @@ def gradients(function, *inputs):
 
 
 @pytest.mark.parametrize("function", ONE, ids=lambda f: f.__name__)
-@given(x=arrays)
+@given(x=arrays())
 def test_functions_of_one(function, x):
     out, (grad,) = gradients(function, x)
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(out, function(x))
+        assert out.dtype == function(x).dtype
     assert grad.shape == x.shape and grad.dtype == x.dtype
-    for index in np.ndindex(x.shape):
+    for index in some_of(x.shape):
         alone, (gradient_alone,) = gradients(function, x[index])
-        np.testing.assert_allclose(grad[index], gradient_alone, rtol=1e-12)      # what stands beside it changes nothing
+        np.testing.assert_allclose(grad[index], gradient_alone, rtol=tolerance(x))      # what stands beside it changes nothing
 
 
 @pytest.mark.parametrize("function", NETWORK)
-@given(x=arrays)
+@given(x=arrays())
 def test_functions_of_networks(function, x):
     out, (grad,) = gradients(function, x)
-    for index in np.ndindex(x.shape):
+    for index in some_of(x.shape):
         alone, (gradient_alone,) = gradients(function, x[index])
-        np.testing.assert_allclose([out[index], grad[index]], [alone, gradient_alone], rtol=1e-12)
+        np.testing.assert_allclose([out[index], grad[index]], [alone, gradient_alone], rtol=tolerance(x), atol=tolerance(x) * 1e-3)
         assert np.isfinite(x[index]) or not np.isfinite(out[index]) or out[index] in (0, 1, -1)
         assert not np.isnan(out[index]) or np.isnan(x[index]) or np.isinf(x[index])
 
 
 @pytest.mark.parametrize("function", TWO, ids=lambda f: f.__name__)
-@given(pair=pairs)
+@given(pair=pairs())
 def test_functions_of_two(function, pair):
     a, b = pair
     out, found = gradients(function, a, b)
@@ -78,7 +124,7 @@ def test_functions_of_two(function, pair):
             for axis, n in enumerate(x.shape):
                 if n == 1 and summed.shape[axis] != 1:
                     summed = summed.sum(axis=axis, keepdims=True)
-        np.testing.assert_allclose(grad, summed, rtol=1e-9, atol=1e-300)
-    for index in np.ndindex(out.shape):
+        np.testing.assert_allclose(grad, summed, rtol=1e3 * tolerance(a), atol=1e3 * tolerance(a) * scale_of(whole))
+    for index in some_of(out.shape):
         _, alone = gradients(function, *(x[index] for x in together))
-        np.testing.assert_allclose([part[index] for part in expected], alone, rtol=1e-12)
+        np.testing.assert_allclose([part[index] for part in expected], alone, rtol=tolerance(a))
