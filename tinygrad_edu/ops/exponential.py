@@ -34,15 +34,15 @@ class Expm1(Elementwise):
     out = e**x - 1
 
     Shapes    out has the shape of x.
-    Gradient  dL/dx = g * (out + 1)
-    Keeps     out, and not x.
+    Gradient  dL/dx = g * e**x, and not g * (out + 1), which has no digits left where out is next to -1.
+    Keeps     x.
     """
 
     def forward(self, x):
         return np.expm1(x)
 
-    def grad_x(self, g, out):
-        return g * (out + 1)
+    def grad_x(self, g, x):
+        return g * np.exp(x)
 
 
 class Log2(Elementwise):
