@@ -194,3 +194,24 @@ def test_a_grid_and_arrays_broadcast_together_keep_each_its_dtype(settings):
         assert ours.dtype == numpys.dtype and ours.shape == numpys.shape
     with pytest.raises(ValueError, match="meshgrid: indexing is 'yx'"):
         np.meshgrid(*tensors, indexing="yx")
+
+
+def test_methods_that_change_their_tensor():
+    x = tg.tensor(A, requires_grad=True)
+    for change in (lambda y: y.sort(), lambda y: y.sort(axis=0), lambda y: y.partition(2), lambda y: y.fill(3.0)):
+        y, expected = x * 1, A.copy()
+        assert change(y) is None
+        change(expected)
+        np.testing.assert_array_equal(y.detach(), expected)
+        gradient, = tg.grad((y * y).sum(), x)
+        np.testing.assert_array_equal(gradient, 0 * A if expected[0, 0] == 3 else 2 * A)
+    with pytest.raises(tg.errors.GraphError, match="is a leaf that requires grad"):
+        x.sort()
+
+
+def test_other_methods_of_ndarray():
+    x, places = tg.tensor(A, requires_grad=True), tg.tensor([0, 1, 1, 0])
+    np.testing.assert_array_equal(x.mT.detach(), A.mT)
+    np.testing.assert_array_equal(places.choose([x[0], x[1]]).detach(), np.array([0, 1, 1, 0]).choose([A[0], A[1]]))
+    np.testing.assert_array_equal(x.argpartition(1), A.argpartition(1))
+    np.testing.assert_array_equal(tg.tensor([1.0, 3.0]).searchsorted(2.0), 1)

@@ -35,6 +35,9 @@ SHOWN = ("shape", "kept")
 
 FONT = "Helvetica,Arial,sans-serif"
 
+DEEPEST_INDENT = 20
+"""In the text, of frames in frames."""
+
 WIDEST_LINE, MOST_LINES = 40, 3
 """The bounds of a name, a title, or an op with its settings; what is longer is cut."""
 
@@ -200,17 +203,28 @@ class _Frames:
         return [] if outermost is None else [f"in {_title(outermost)[0]}"]
 
     def write(self, text: graphviz.Digraph, lines: dict[str | None, list[Callable[[graphviz.Digraph], None]]], prefix: str) -> None:
-        """Write the lines of each frame into it, and frames into those around them: the inner ones first, which are the later ones."""
-        frames: dict[str | None, graphviz.Digraph] = {None: text}
-        for scope in self.scopes.values():
-            if scope.id in self.drawn:
-                attributes = {"label": _text(*_title(scope)), "color": "#BBBBBB", "style": "rounded", "fontsize": "10"}
-                frames[scope.id] = graphviz.Digraph(f"cluster_{prefix}{scope.id}", graph_attr=attributes)
-        for own, frame in reversed(frames.items()):
+        """Write the lines of each frame into it, and frames into those around them.
+
+        What graphviz says of a frame is put between its lines at once: handed from frame to frame it would be copied as often as it is deep.
+        """
+        for line in lines.get(None, ()):
+            line(text)
+        waiting: list[str | tuple[str, int]] = [(own, 1) for own in reversed(self.children.get(None, ()))]
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, str):
+                text.body.append(part)
+                continue
+            own, depth = part
+            attributes = {"label": _text(*_title(self.scopes[own])), "color": "#BBBBBB", "style": "rounded", "fontsize": "10"}
+            frame = graphviz.Digraph(f"cluster_{prefix}{own}", graph_attr=attributes)
             for line in lines.get(own, ()):
                 line(frame)
-            for child in self.children.get(own, ()):
-                frame.subgraph(frames[child])
+            *inner, end = frame.__iter__(subgraph=True)
+            indent = "\t" * min(depth, DEEPEST_INDENT)
+            text.body += [indent + line for line in inner]
+            waiting.append(indent + end)
+            waiting += [(child, depth + 1) for child in reversed(self.children.get(own, ()))]
 
 
 def _title(scope: Scope) -> list[str]:

@@ -138,6 +138,8 @@ class _Blocks:
 
     def runs(self, siblings: Sequence[str]) -> Iterable[list[str]]:
         """Those of siblings that follow one on another and record the same, two or more at a time."""
+        if len(siblings) < 2:               # nothing to compare it with, and its form may be long
+            return
         for _, group in groupby(siblings, key=self.form):
             run: list[str] = []
             for scope in [*group, None]:

@@ -106,12 +106,31 @@ _METHODS = {
     "any": without_gradient.any,
     "argmax": without_gradient.argmax,
     "argmin": without_gradient.argmin,
+    "argpartition": without_gradient.argpartition,
     "argsort": without_gradient.argsort,
+    "searchsorted": without_gradient.searchsorted,
+    "choose": lambda self, choices, out=None, mode="raise": rearranging.choose(self, choices, out, mode),
+    "mT": _without_arguments(rearranging.matrix_transpose),
     "nonzero": without_gradient.nonzero,
     "round": without_gradient.round,
     "T": _without_arguments(shape.transpose),
     "real": _without_arguments(complex_numbers.real),
     "imag": _without_arguments(complex_numbers.imag),
+}
+
+def _change(function: Callable) -> Callable:
+    """A method that changes its tensor in place, as that of ndarray does, to what function gives; recorded as an assignment is."""
+
+    def changed(self: Tensor, *args: Any, **kwargs: Any) -> None:
+        index.setitem(self, ..., function(elementwise.copy(self), *args, **kwargs))      # of a copy: no view of self is made
+
+    return changed
+
+
+_METHODS |= {
+    "fill": _change(lambda self, value: value),
+    "sort": _change(rearranging.sort),
+    "partition": _change(rearranging.partition),
 }
 
 for _name, _function in _OPERATORS.items():
