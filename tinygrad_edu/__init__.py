@@ -219,7 +219,7 @@ _LATER = ("cli", "comparison", "data", "examples", "func", "nn", "optim", "testi
 
 
 def __getattr__(name: str) -> Any:
-    """Rooms that are loaded at first use, since import tinygrad_edu costs little more than NumPy; and every function of NumPy that takes Tensors."""
+    """Rooms that are loaded at first use, so that the import takes no longer than NumPy's own; and every function of NumPy that takes Tensors."""
     if name in _LATER:
         return importlib.import_module(f".{name}", __name__)
     if name == "compare":
