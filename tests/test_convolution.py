@@ -450,8 +450,9 @@ def test_pad_is_numpys(width, values):
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda x: np.pad(x, 1, "linear_ramp", end_values=1), UnsupportedError, ["pad", "'linear_ramp'", "'constant'"]),
-        (lambda x: np.pad(x, 1, end_values=1), TypeError, ["pad", "end_values"]),
+        (lambda x: np.pad(x, 1, lambda *arguments: None), UnsupportedError, ["pad", "mode is a function"]),
+        (lambda x: np.pad(x, 1, end_values=1), ValueError, ["end_values"]),
+        (lambda x: np.pad(x, 1, "nearest"), ValueError, ["nearest"]),
         (lambda x: np.pad(x, -1), ShapeError, ["Pad", "(3,)", "negative"]),
         (lambda x: np.pad(x, 1.5), TypeError, ["integer"]),
         (lambda x: np.pad(x, ((1, 2), (3, 4))), ValueError, ["broadcast"]),

@@ -117,8 +117,8 @@ def test_shapes():
     same(np.concatenate([x, B], axis=None), np.concatenate([A, B], axis=None))
     same(np.stack([x, A, x], axis=-1), np.stack([A, A, A], axis=-1))
     assert np.shape(x) == (2, 3) and np.ndim(x) == 2 and np.size(x) == 6
-    with pytest.raises(ValueError, match="order 'F'"):
-        np.reshape(x, (3, 2), order="F")
+    with pytest.raises(ValueError, match="order is 'G'"):
+        np.reshape(x, (3, 2), order="G")
 
 
 def test_clip_takes_none_arrays_and_both_pairs_of_names():

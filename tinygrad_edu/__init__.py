@@ -43,7 +43,6 @@ from .ops.elementwise import (
     add,
     astype,
     clip,
-    copy,
     divide,
     exp,
     log,
@@ -62,6 +61,7 @@ from .ops.elementwise import (
 )
 from .ops.exponential import cbrt, exp2, expm1, log2, log10, logaddexp, logaddexp2, reciprocal
 from .ops.linalg import matmul
+from .ops.padding import pad
 from .ops.pieces import copysign, divmod, fabs, float_power, fmax, fmin, fmod, frexp, heaviside, ldexp, mod, modf, nan_to_num, positive, remainder
 from .ops.polynomials import interp, polyval, vander
 from .ops.products import (
@@ -107,7 +107,6 @@ from .ops.rearranging import (
     matrix_transpose,
     meshgrid,
     moveaxis,
-    pad,
     partition,
     repeat,
     resize,
@@ -130,7 +129,7 @@ from .ops.rearranging import (
     vstack,
 )
 from .ops.reduce import max, mean, min, sum
-from .ops.shape import broadcast_to, concatenate, expand_dims, ravel, reshape, squeeze, stack, swapaxes, transpose
+from .ops.shape import broadcast_to, concatenate, copy, expand_dims, ravel, reshape, squeeze, stack, swapaxes, transpose
 from .ops.spacing import linspace
 from .ops.statistics import (
     average,

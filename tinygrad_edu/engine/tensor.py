@@ -189,12 +189,12 @@ class Tensor:
         guard.refuse_leaving(self, "numpy()")
         return self.data
 
-    def item(self) -> Any:
-        """The only element, as a Python number."""
-        if self._data.size != 1:
+    def item(self, *index: Any) -> Any:
+        """The only element, or the one at an index, as a Python number."""
+        if not index and self._data.size != 1:
             raise ShapeError(f"item: {_called(self)} has {self._data.size} elements (shape {self.shape}); it needs exactly one")
         guard.refuse_leaving(self, "item()")
-        return self._data.item()
+        return self._data.item(*index)
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""

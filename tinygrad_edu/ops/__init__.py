@@ -52,16 +52,22 @@ _OPERATORS = {
     "mul": elementwise.multiply,
     "truediv": elementwise.divide,
     "pow": elementwise.power,
+    "mod": pieces.remainder,
+    "floordiv": without_gradient.floor_divide,
     "matmul": linalg.matmul,
     "and": without_gradient.bitwise_and,
     "or": without_gradient.bitwise_or,
     "xor": without_gradient.bitwise_xor,
+    "lshift": without_gradient.left_shift,
+    "rshift": without_gradient.right_shift,
 }
 
 _METHODS = {
     "__neg__": elementwise.negative,
     "__pos__": lambda self: self,
     "__abs__": elementwise.abs_,
+    "__divmod__": pieces.divmod,
+    "__rdivmod__": _swapped(pieces.divmod),
     "__invert__": without_gradient.invert,
     "__eq__": without_gradient.equal,
     "__ne__": without_gradient.not_equal,
@@ -83,20 +89,20 @@ _METHODS = {
     "tanh": elementwise.tanh,
     "relu": elementwise.relu,
     "clip": elementwise.clip,
-    "astype": elementwise.astype,
+    "astype": elementwise.astype_method,
     "conj": complex_numbers.conjugate,
     "conjugate": complex_numbers.conjugate,
-    "copy": elementwise.copy,
+    "copy": shape.copy,
     "reshape": shape.reshape_method,
     "ravel": shape.ravel,
-    "flatten": lambda self: elementwise.copy(shape.ravel(self)),
+    "flatten": lambda self, order="C": shape.copy(shape.ravel(self, order)),
     "transpose": shape.transpose_method,
     "swapaxes": shape.swapaxes,
     "squeeze": shape.squeeze,
     "cumprod": cumulative.cumprod,
     "cumsum": cumulative.cumsum,
     "prod": cumulative.prod,
-    "compress": lambda self, condition, axis=None: rearranging.compress(condition, self, axis),
+    "compress": lambda self, condition, axis=None, out=None: rearranging.compress(condition, self, axis, out),
     "diagonal": rearranging.diagonal,
     "dot": products.dot,
     "repeat": rearranging.repeat,
@@ -122,7 +128,7 @@ def _change(function: Callable) -> Callable:
     """A method that changes its tensor in place, as that of ndarray does, to what function gives; recorded as an assignment is."""
 
     def changed(self: Tensor, *args: Any, **kwargs: Any) -> None:
-        index.setitem(self, ..., function(elementwise.copy(self), *args, **kwargs))      # of a copy: no view of self is made
+        index.setitem(self, ..., function(shape.copy(self), *args, **kwargs))      # of a copy: no view of self is made
 
     return changed
 

@@ -102,21 +102,33 @@ def eye(
 
 
 @implements(np.zeros_like)
-def zeros_like(a: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
-    """Zeros of the shape and dtype of a."""
-    return _finished(np.zeros_like(_array(a), dtype), requires_grad, name)
+def zeros_like(
+    a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: None = None,
+    requires_grad: bool = False, name: str | None = None,
+) -> Tensor:
+    """Zeros of the shape and dtype of a, or those that are given; order is that of memory, and subok stands for nothing here."""
+    return _finished(np.zeros_like(_array(a), dtype, order, shape=shape, device=device), requires_grad, name)
 
 
 @implements(np.ones_like)
-def ones_like(a: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
-    """Ones of the shape and dtype of a."""
-    return _finished(np.ones_like(_array(a), dtype), requires_grad, name)
+def ones_like(
+    a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: None = None,
+    requires_grad: bool = False, name: str | None = None,
+) -> Tensor:
+    """Ones; arguments as in zeros_like."""
+    return _finished(np.ones_like(_array(a), dtype, order, shape=shape, device=device), requires_grad, name)
 
 
 @implements(np.full_like)
-def full_like(a: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
-    """One value, in the shape and dtype of a."""
-    return _finished(np.full_like(_array(a), fill_value, dtype), requires_grad, name)
+def full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: None = None,
+    requires_grad: bool = False, name: str | None = None,
+) -> Tensor:
+    """One value, or values that broadcast; a Tensor gets its gradient. Other arguments as in zeros_like."""
+    if not isinstance(fill_value, Tensor):
+        return _finished(np.full_like(_array(a), fill_value, dtype, order, shape=shape, device=device), requires_grad, name)
+    like = np.empty_like(_array(a), dtype, order, shape=shape, device=device)
+    return np.copy(np.broadcast_to(np.astype(fill_value, like.dtype), like.shape))
 
 
 def _array(a: Any) -> np.ndarray:

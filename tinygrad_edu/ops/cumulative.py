@@ -210,6 +210,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     a = as_tensor(a)
     if n < 0:
         raise ValueError(f"diff: n is {n}; it needs to be 0 or more")
+    if n == 0:
+        return a                # as it is: NumPy puts nothing before it and nothing behind
     if not a.ndim:
         raise ValueError("diff: a has no axes; it needs at least one")
     axis = np.lib.array_utils.normalize_axis_index(axis, a.ndim)

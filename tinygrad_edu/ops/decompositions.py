@@ -313,9 +313,12 @@ def without_diagonal(x: Any) -> Any:
 
 
 def require_free_phases(function: str, inner: Any) -> None:
-    """Raise if L moves with the phases of complex vectors, which are open: then its gradient is that of nothing. inner is v.T @ g."""
+    """Raise if L moves with the phases of complex vectors, which are open: then its gradient is that of nothing. inner is v.T @ g.
+
+    Not of matrices with one element, whose vector is 1 whatever that is.
+    """
     inner = values_of(inner)
-    if inner.dtype.kind == "c":
+    if inner.dtype.kind == "c" and inner.shape[-1] > 1:
         moves = np.max(np.abs(np.diagonal(inner, axis1=-2, axis2=-1).imag), initial=0)
         if moves > np.sqrt(np.finfo(inner.dtype).eps) * np.max(np.abs(inner), initial=0):
             raise GraphError(
@@ -579,7 +582,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Tensor, Tensor, i
         rest = b - matmul(a, x)
         residuals = (rest * conjugated(rest)).real.sum(axis=0, keepdims=b.ndim == 1)
     else:
-        residuals = wrap(np.zeros(0, x.dtype))
+        residuals = wrap(np.zeros(0, values.dtype))
     return x, residuals, rank, values
 
 

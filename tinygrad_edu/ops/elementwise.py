@@ -451,7 +451,7 @@ minimum = public(np.minimum, Minimum())
 _POWER = Power()
 _WHERE = Where()
 _CLIP = Clip()
-_COPY = Copy()
+copy_by_rows = Copy()
 
 
 @implements(np.power)
@@ -467,16 +467,20 @@ def power(a: Any, b: Any) -> Tensor:
 
 
 @implements(np.where)
-def where(condition: Any, *choices: Any) -> Any:
-    """a where condition holds, else b, element by element; with condition alone the indices where it holds, as NumPy does.
+def where(condition: Any, x: Any = np._NoValue, y: Any = np._NoValue, /) -> Any:
+    """x where condition holds, else y, element by element; with condition alone the indices where it holds, as NumPy does.
+
+    Raises ValueError if one of x and y is given without the other.
 
     >>> where(Tensor([True, False]), Tensor([1.0, 2.0]), 0.0)
     Tensor([1., 0.])
     """
     condition = condition.detach() if isinstance(condition, Tensor) else condition
-    if not choices:
+    if x is np._NoValue:
         return np.nonzero(condition)
-    return _WHERE(condition, *choices)
+    if y is np._NoValue:
+        raise ValueError("where: x is given without y; it needs both, or neither")
+    return _WHERE(condition, x, y)
 
 
 @implements(np.clip)
@@ -507,14 +511,13 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: None = None) 
     return AsType(dtype)(x if dtype.kind in "fc" else x.detach())       # whole numbers and bools have no gradient
 
 
-@implements(np.copy)
-def copy(a: Any) -> Tensor:
-    """A copy of a, in memory of its own; recorded.
-
-    >>> copy(Tensor([1.0, 2.0]))
-    Tensor([1., 2.])
-    """
-    return _COPY(a)
+def astype_method(
+    self: Tensor, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True
+) -> Tensor:
+    """x.astype(dtype): see astype. Raises TypeError where casting does not allow it; order and subok stand for nothing here."""
+    if casting != "unsafe" and not np.can_cast(self.dtype, dtype, casting):
+        raise TypeError(f"astype: casting={casting!r} does not allow to go from {self.dtype} to {np.dtype(dtype)}")
+    return astype(self, dtype, copy=copy)
 
 
 def refuse_out(name: str, out: Any) -> None:

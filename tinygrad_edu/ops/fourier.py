@@ -15,7 +15,8 @@ from ..engine.op import Op, implements
 from ..engine.tensor import Tensor
 from ..errors import ShapeError
 from .elementwise import refuse_out
-from .rearranging import moves, pad
+from .padding import pad
+from .rearranging import moves
 from .reduce import as_tensor
 
 SCALES = {"backward": "forward", "ortho": "ortho", "forward": "backward"}

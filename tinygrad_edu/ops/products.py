@@ -15,7 +15,8 @@ from ..engine.tensor import Tensor
 from ..errors import DTypeError, ShapeError
 from .elementwise import astype, multiply, refuse_out
 from .linalg import matmul
-from .rearranging import flip, moveaxis, pad
+from .padding import pad
+from .rearranging import flip, moveaxis
 from .reduce import as_tensor
 from .shape import broadcast_back, expand_dims, ravel, reshape
 
@@ -72,6 +73,8 @@ class Einsum(Op):
     broadcasts = True
 
     def forward(self, a, b):
+        if not (a.size and b.size):         # NumPy's einsum may read and write beyond arrays that have no elements
+            return np.zeros(_shape_of(self.subscripts, a.shape, b.shape), np.result_type(a, b))
         return np.einsum(self.subscripts, a, b, optimize=_is_large(self.subscripts, a.shape, b.shape))
 
     def grad_a(self, g, b, a_shape):
@@ -88,6 +91,13 @@ def _terms_of(subscripts: str) -> tuple[str, str, str]:
     terms, out = subscripts.split("->")
     a, b = terms.split(",")
     return a, b, out
+
+
+def _shape_of(subscripts: str, a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of out; of a letter with size 1 in one term and another size in the other it has the other."""
+    a, b, out = _terms_of(subscripts)
+    sizes = [dict(zip(term, shape)) for term, shape in ((a, a_shape), (b, b_shape))]
+    return tuple(next((size[letter] for size in sizes if size.get(letter, 1) != 1), 1) for letter in out)
 
 
 @lru_cache(maxsize=4096)

@@ -19,11 +19,10 @@ from numpy.lib.stride_tricks import sliding_window_view as numpys_windows
 
 from ..engine.op import implements
 from ..engine.tensor import Tensor, wrap
-from ..errors import UnsupportedError
 from .elementwise import astype, refuse_out
 from .index import getitem, setitem
 from .reduce import as_tensor
-from .shape import broadcast_to, concatenate, pad_with_constants, ravel, reshape, transpose
+from .shape import broadcast_to, concatenate, ravel, reshape, transpose
 
 
 def moves(function: Callable, *data: str) -> Callable[..., Any]:
@@ -129,9 +128,6 @@ triu = moves(np.triu, "m")
 vstack = moves(np.vstack, "tup")
 
 
-_PADDED = moves(np.pad, "array")
-
-
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Tensor, ...]:
     """All arrays in their common shape, as views that cannot be written; each keeps its dtype.
@@ -166,24 +162,6 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
         axes[:2] = axes[:2][::-1]
     grid = [reshape(x if isinstance(x, Tensor) else np.asarray(x), [-1 if axis == i else 1 for i in range(len(xi))]) for x, axis in zip(xi, axes)]
     return tuple([x.copy() if copy else x for x in (grid if sparse else broadcast_arrays(*grid))])
-
-
-@implements(np.pad)
-def pad(array: Any, pad_width: Any, mode: Any = "constant", **settings: Any) -> Tensor:
-    """array with values around it: constant_values=..., or its own, as NumPy's modes "edge", "reflect", "symmetric" and "wrap" say.
-
-    pad_width is how many come before and after each axis: an int, a pair for all axes, a pair for each, or a dict {axis: int or pair}.
-    Raises UnsupportedError for the other modes, which compute new values, and for reflect_type="odd".
-
-    >>> pad(Tensor([1.0, 2.0, 3.0]), (1, 2), mode="reflect")
-    Tensor([2., 1., 2., 3., 2., 1.])
-    """
-    if mode == "constant":
-        return pad_with_constants(array, pad_width, **settings)
-    if mode not in ("edge", "reflect", "symmetric", "wrap") or settings.get("reflect_type", "even") != "even":
-        what = f"the mode {mode!r}" if settings.get("reflect_type", "even") == "even" else "reflect_type 'odd'"
-        raise UnsupportedError(f"pad: {what} is not taken; mode needs to be 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'")
-    return _PADDED(array, pad_width, mode, **settings)
 
 
 # Where the places depend on the values

@@ -12,7 +12,7 @@ import numpy as np
 from ..engine.backward import total
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor
-from .elementwise import astype, refuse_out, where as choose
+from .elementwise import astype, maximum, minimum, refuse_out, where as choose
 from .shape import broadcast_back, ndim
 
 
@@ -152,8 +152,8 @@ def sum(
 
 
 @implements(np.mean)
-def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
-    """Mean of the elements of a along some axes; arguments as in sum.
+def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: Any = True) -> Tensor:
+    """Mean of the elements of a along some axes; arguments as in sum. NaN where no element is chosen.
 
     >>> mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
     Tensor([1.5, 3.5])
@@ -161,29 +161,55 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     refuse_out("mean", out)
     if dtype is not None:
         a = astype(as_tensor(a), dtype)
+    if where is not True:
+        a = as_tensor(a)
+        counts = np.sum(np.broadcast_to(np.asarray(where), a.shape), axis, keepdims=keepdims)
+        total = sum(a if a.dtype.kind in "fc" else a.astype(np.float64), axis, keepdims=keepdims, where=where)
+        return choose(counts > 0, total / np.maximum(counts, 1).astype(total.dtype), np.array(np.nan, total.dtype))
     return over(Mean, axis, ndim(a), keepdims)(a)
 
 
 @implements(np.max, np.amax)
-def max(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
+def max(a: Any, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Tensor:
     """Largest element of a along some axes. Elements that tie share the gradient equally.
+
+    Arguments as in sum; initial is a number beside which the elements are held, and where needs it.
 
     >>> max(Tensor([[1.0, 4.0], [3.0, 2.0]]), axis=1)
     Tensor([4., 3.])
     """
     refuse_out("max", out)
+    if initial is not None or where is not True:
+        return _beside_initial(max, maximum, a, axis, keepdims, initial, where)
     return over(Max, axis, ndim(a), keepdims)(a)
 
 
 @implements(np.min, np.amin)
-def min(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
-    """Smallest element of a along some axes. Elements that tie share the gradient equally.
+def min(a: Any, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Tensor:
+    """Smallest element of a along some axes. Elements that tie share the gradient equally; arguments as in max.
 
     >>> min(Tensor([[1.0, 4.0], [3.0, 2.0]]), axis=1)
     Tensor([1., 2.])
     """
     refuse_out("min", out)
+    if initial is not None or where is not True:
+        return _beside_initial(min, minimum, a, axis, keepdims, initial, where)
     return over(Min, axis, ndim(a), keepdims)(a)
+
+
+def _beside_initial(
+    extreme: Callable[..., Tensor], of_two: Callable[..., Tensor], a: Any, axis: Any, keepdims: bool, initial: Any, where: Any
+) -> Tensor:
+    """The extreme of the elements that where chooses, and of initial, which stands in the place of the others."""
+    if initial is None:
+        raise ValueError(f"{extreme.__name__}: where chooses elements, and of none there is no {extreme.__name__}; give initial as well")
+    a = as_tensor(a)
+    initial = astype(as_tensor(initial), a.dtype)
+    if where is not True:
+        a = choose(where, a, initial)
+    if not a.size:
+        return sum(a, axis, a.dtype, keepdims=keepdims) + initial
+    return of_two(extreme(a, axis, keepdims=keepdims), initial)
 
 
 def as_tensor(a: Any) -> Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor
+from .elementwise import copy_by_rows, refuse_out
 
 
 class Reshape(Op):
@@ -207,20 +208,37 @@ def broadcast_back(g: Any, shape: tuple[int, ...]) -> Any:
 
 
 @implements(np.reshape)
-def reshape(a: Any, shape: Any, order: str = "C") -> Tensor:
-    """The elements of a in another shape. One size may be -1: what is left. Only order="C" is taken.
+def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None) -> Tensor:
+    """The elements of a in another shape. One size may be -1: what is left.
+
+    order  "C" reads and writes row by row, "F" column by column, "A" as "F" if a lies in memory so, else as "C".
+    copy   whether out has memory of its own; None where it needs to, and False raises ValueError there.
 
     >>> reshape(Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1))
     Tensor([[1., 2.],
             [3., 4.]])
     """
-    if order != "C":
-        raise ValueError(f"reshape: order {order!r} is not taken; for order 'F' write x.T.reshape(shape[::-1]).T")
-    return _reshape_to(tuple(shape) if isinstance(shape, Sequence) else shape)(a)
+    shape = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    if copy is not None:
+        np.reshape(a.data if isinstance(a, Tensor) else a, shape, order, copy=False if copy is False else None)     # raises what NumPy raises
+        a = copy_by_rows(a) if copy else a
+    if order != "C" and _by_columns("reshape", order, a):
+        return transpose(_reshape_to(shape[::-1])(transpose(a)))
+    return _reshape_to(shape)(a)
 
 
-def reshape_method(self: Tensor, *shape: Any) -> Tensor:
+def _by_columns(function: str, order: str, a: Any) -> bool:
+    """Whether order says that the elements of a are read column by column."""
+    if order not in ("C", "F", "A", "K"):
+        raise ValueError(f"{function}: order is {order!r}; it needs to be 'C', 'F', 'A' or 'K'")
+    flags = a.data.flags if isinstance(a, Tensor) else np.asarray(a).flags
+    return order == "F" or (order in "AK" and flags.f_contiguous and not flags.c_contiguous)
+
+
+def reshape_method(self: Tensor, *shape: Any, **settings: Any) -> Tensor:
     """x.reshape(2, 3) and x.reshape((2, 3)): see reshape."""
+    if settings:
+        return reshape(self, shape[0] if len(shape) == 1 else shape, **settings)
     return _reshape_to(*(shape[0] if shape and type(shape[0]) is list else shape))(self)
 
 
@@ -230,13 +248,31 @@ def _reshape_to(*shape: Any) -> Callable[..., Tensor]:
     return Reshape(tuple(map(index, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape))).record
 
 
+@implements(np.copy)
+def copy(a: Any, order: str = "C", subok: bool = False) -> Tensor:
+    """A copy of a, in memory of its own, row by row; recorded. For order see reshape; subok stands for nothing here.
+
+    >>> copy(Tensor([1.0, 2.0]))
+    Tensor([1., 2.])
+    """
+    if order != "C" and _by_columns("copy", order, a):
+        return transpose(copy_by_rows(transpose(a)))
+    return copy_by_rows(a)
+
+
 @implements(np.ravel)
-def ravel(a: Any) -> Tensor:
-    """The elements of a along one axis.
+def ravel(a: Any, order: str = "C") -> Tensor:
+    """The elements of a along one axis, row by row; for order see reshape, and "K" is in the order of memory.
 
     >>> ravel(Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor([1., 2., 3., 4.])
     """
+    if order != "C":
+        if order == "K":
+            strides = np.abs((a.data if isinstance(a, Tensor) else np.asarray(a)).strides)
+            a = transpose(a, np.argsort(-strides, kind="stable").tolist())
+        elif _by_columns("ravel", order, a):
+            a = transpose(a)
     return Reshape((-1,))(a)
 
 
@@ -296,8 +332,8 @@ def expand_dims(a: Any, axis: Any) -> Tensor:
 
 
 @implements(np.broadcast_to)
-def broadcast_to(array: Any, shape: Any) -> Tensor:
-    """array repeated to shape, as NumPy broadcasts, without a copy.
+def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Tensor:
+    """array repeated to shape, as NumPy broadcasts, without a copy. subok stands for nothing here.
 
     >>> broadcast_to(Tensor([1.0, 2.0]), (2, 2))
     Tensor([[1., 2.],
@@ -307,8 +343,12 @@ def broadcast_to(array: Any, shape: Any) -> Tensor:
 
 
 @implements(np.concatenate)
-def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Tensor:
+def concatenate(
+    arrays: Sequence[Any], /, axis: int | None = 0, out: None = None, *, dtype: Any = None, casting: Any = "same_kind"
+) -> Tensor:
     """Join arrays along an axis that they have; with axis None their elements, along one axis.
+
+    dtype is that of the result, to which casting allows to go: "same_kind", "safe" ...; out is refused.
 
     >>> concatenate([Tensor([1.0, 2.0]), Tensor([3.0])])
     Tensor([1., 2., 3.])
@@ -318,12 +358,14 @@ def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Tensor:
         raise ValueError("concatenate: needs at least one array, got none")
     if axis is None:
         arrays, axis = [ravel(a) for a in arrays], 0
+    if out is not None or dtype is not None:
+        arrays = _cast_together("concatenate", arrays, out, dtype, casting)
     return Concatenate(_axis("concatenate", axis, ndim(arrays[0])))(*arrays)
 
 
 @implements(np.stack)
-def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
-    """Join arrays of one shape along a new axis.
+def stack(arrays: Sequence[Any], axis: int = 0, out: None = None, *, dtype: Any = None, casting: Any = "same_kind") -> Tensor:
+    """Join arrays of one shape along a new axis. dtype, casting and out as in concatenate.
 
     >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])], axis=1)
     Tensor([[1., 3.],
@@ -332,7 +374,19 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Tensor:
     arrays = list(arrays)
     if not arrays:
         raise ValueError("stack: needs at least one array, got none")
+    if out is not None or dtype is not None:
+        arrays = _cast_together("stack", arrays, out, dtype, casting)
     return Stack(_axis("stack", axis, ndim(arrays[0]) + 1))(*arrays)
+
+
+def _cast_together(function: str, arrays: Sequence[Any], out: Any, dtype: Any, casting: Any) -> list[Any]:
+    """The arrays in one dtype. Raises TypeError where casting does not allow it, and for out."""
+    refuse_out(function, out)
+    arrays = [a if isinstance(a, Tensor) else np.asarray(a) for a in arrays]
+    for a in arrays:
+        if not np.can_cast(a.dtype, dtype, casting):
+            raise TypeError(f"{function}: an array has dtype {a.dtype}, and casting={casting!r} does not allow {np.dtype(dtype)}")
+    return [np.astype(a, dtype, copy=False) for a in arrays]
 
 
 def pad_with_constants(array: Any, pad_width: Any, *, constant_values: Any = 0) -> Tensor:
@@ -346,12 +400,16 @@ def pad_with_constants(array: Any, pad_width: Any, *, constant_values: Any = 0) 
     >>> pad_with_constants(Tensor([1.0, 2.0]), (1, 2))
     Tensor([0., 1., 2., 0., 0.])
     """
-    axes = ndim(array)
-    if isinstance(pad_width, dict):
-        given = {_axis("pad", axis, axes): width for axis, width in pad_width.items()}
-        pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(axes)]
-    widths, values = [np.broadcast_to(np.asarray(each), (axes, 2)).tolist() for each in (pad_width, constant_values)]
+    widths, values = pairs(pad_width, ndim(array)), pairs(constant_values, ndim(array))
     return Pad(tuple([(index(before), index(after)) for before, after in widths]), tuple(map(tuple, values)))(array)
+
+
+def pairs(value: Any, axes: int) -> list[list[Any]]:
+    """A setting of pad as a pair (before, after) for each axis; given as a value, a pair, pairs, or a dict {axis: value or pair}."""
+    if isinstance(value, dict):
+        given = {_axis("pad", axis, axes): each for axis, each in value.items()}
+        value = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(axes)]
+    return np.broadcast_to(np.asarray(value), (axes, 2)).tolist()
 
 
 def ndim(a: Any) -> int:

@@ -62,16 +62,20 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
 
 @implements(np.geomspace)
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Tensor:
-    """num numbers with equal ratios from start to stop, which have one sign.
+    """num numbers with equal ratios from start to stop, in float64 at least: start**(1 - t) * stop**t for even steps of t from 0 to 1.
+
+    Raises ValueError where an end is 0, or real ends have different signs. Complex ones lie on a spiral.
 
     >>> geomspace(Tensor(1.0), 4.0, 3)
-    Tensor([1., 2., 4.])
+    Tensor([1., 2., 4.], dtype=float64)
     """
     start, stop = as_tensor(start), as_tensor(stop)
-    sign = np.sign(start.data)
-    if np.any(start.data * stop.data <= 0):
+    common = np.result_type(start.dtype, stop.dtype, np.float64)
+    start, stop = astype(start, common, copy=False), astype(stop, common, copy=False)
+    sign = np.sign(start.data)          # of a complex number it has length 1; start is turned to the positive numbers, and back in the end
+    if np.any(start.data * stop.data == 0) or (common.kind == "f" and np.any(start.data * stop.data < 0)):
         raise ValueError("geomspace: start and stop need to have one sign, and not be 0")
-    found = exp(linspace(log(start * sign), log(stop * sign), num, endpoint, axis=axis))
+    found = exp(linspace(log(start / sign), log(stop / sign), num, endpoint, axis=axis))
     found = found * (np.expand_dims(sign, axis) if np.ndim(sign) else sign)
     return found if dtype is None else astype(found, dtype)
 

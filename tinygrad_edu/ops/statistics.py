@@ -43,6 +43,8 @@ class OrderStatistic(Op):
 
 
 _ORDER_STATISTIC = OrderStatistic()
+_PICKING = {"closest_observation", "higher", "inverted_cdf", "lower", "nearest"}
+"""The methods that give an element, and so its dtype; the others give one between two, in the dtype of q too."""
 
 
 def _between_ranks(function: Callable, a: Any, q: Any, axis: Any, keepdims: bool, out: Any, **settings: Any) -> Tensor:
@@ -52,10 +54,12 @@ def _between_ranks(function: Callable, a: Any, q: Any, axis: Any, keepdims: bool
     of the quantile, and its fraction the weight of the upper neighbour.
     """
     refuse_out(function.__name__, out)
-    if settings.pop("weights", None) is not None:
-        raise TypeError(f"{function.__name__}: weights are not taken; write np.sum(weights * sorted values), with np.sort")
+    weights = settings.pop("weights", None)
     a = as_tensor(a)
     a = a if a.dtype.kind == "f" else a.astype(np.float64)
+    if q is not None and type(q) not in (int, float) and settings["method"] not in _PICKING:
+        q = q.data if isinstance(q, Tensor) else np.asarray(q)
+        a = a.astype(np.result_type(a.dtype, q.dtype), copy=False)
     axes = tuple(range(a.ndim)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, a.ndim)
     rest = [i for i in range(a.ndim) if i not in axes]
     rows = reshape(moveaxis(a, axes, range(-len(axes), 0)), (*(a.shape[i] for i in rest), -1 if a.size else 0)) if axes else expand_dims(a, -1)
@@ -67,15 +71,20 @@ def _between_ranks(function: Callable, a: Any, q: Any, axis: Any, keepdims: bool
     settings = {name: value for name, value in settings.items() if value is not None}
     of_ranks = getattr(np, function.__name__.removeprefix("nan"))
     arguments = [] if q is None else [q.data if isinstance(q, Tensor) else q]
-    if skips:
+    if weights is not None:
+        weights = weights.data if isinstance(weights, Tensor) else weights
+        values = np.asarray(function(a.data, *arguments, axis=axis, weights=weights, **settings))[..., None]
+        places = np.where(np.isnan(values[..., 0]), np.nan, np.sum(rows.data < values, axis=-1))
+    elif skips:
         counts = valid.sum(axis=-1)
         places = np.full((*np.shape(arguments[0] if arguments else 0.0), *counts.shape), np.nan)
         for count in np.unique(counts[counts > 0]):
             places[..., counts == count] = np.asarray(of_ranks(np.arange(float(count)), *arguments, **settings))[..., None]
-        rows = choose(valid, rows, np.array(np.inf, rows.dtype))
     else:
         places = np.asarray(of_ranks(np.arange(float(n)), *arguments, **settings))
         places = np.broadcast_to(places.reshape((*places.shape, *(1,) * len(rest))), (*places.shape, *(a.shape[i] for i in rest)))
+    if skips:
+        rows = choose(valid, rows, np.array(np.inf, rows.dtype))
     many = places.ndim - len(rest)              # the axes of q, which come first
     places = np.moveaxis(places, range(many), range(-many, 0)) if many else places[..., None]
     flat = places.reshape((*places.shape[: len(rest)], -1))
@@ -107,7 +116,9 @@ def quantile(
     a: Any, q: Any, axis: Any = None, out: None = None, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False,
     *, weights: Any = None,
 ) -> Tensor:
-    """The quantiles q, from 0 to 1, of the elements along some axes, by any method of NumPy; the axes of q come first. q has no gradient.
+    """The quantiles q, from 0 to 1, of the elements along some axes, by any method of NumPy; the axes of q come first.
+
+    q has no gradient, and neither have weights, which the method "inverted_cdf" takes: a small change of them changes no value.
 
     >>> quantile(Tensor([1.0, 2.0, 4.0]), 0.75)
     Tensor(3.)
@@ -207,10 +218,12 @@ def _covariance(function: str, m: Any, y: Any, rowvar: bool, bias: bool, ddof: A
     x = as_tensor(m)
     if x.ndim > 2:
         raise ValueError(f"{function}: m has shape {x.shape}; it needs one or two axes")
-    x = x.astype(np.result_type(x.dtype, np.float64) if dtype is None else dtype, copy=False) if x.dtype.kind != "f" or dtype else x
+    y = None if y is None else as_tensor(y)
+    dtype = np.result_type(x.dtype, np.float64, *([] if y is None else [y.dtype])) if dtype is None else dtype
+    x = x.astype(dtype, copy=False)
     x = reshape(x, (1, -1)) if x.ndim < 2 else x if rowvar or x.shape[0] == 1 else x.T
     if y is not None:
-        y = as_tensor(y)
+        y = y.astype(dtype, copy=False)
         y = reshape(y, (1, -1)) if y.ndim < 2 else y if rowvar or y.shape[0] == 1 else y.T
         x = concatenate([x, y], 0)
     n = x.shape[1]
@@ -240,7 +253,7 @@ def cov(
 
     >>> cov(Tensor([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]))
     Tensor([[ 1., -1.],
-            [-1.,  1.]])
+            [-1.,  1.]], dtype=float64)
     """
     found = _covariance("cov", m, y, rowvar, bias, ddof, fweights, aweights, dtype)
     return reshape(found, ()) if found.shape == (1, 1) else found
@@ -252,7 +265,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
 
     >>> corrcoef(Tensor([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]))
     Tensor([[ 1., -1.],
-            [-1.,  1.]])
+            [-1.,  1.]], dtype=float64)
     """
     found = _covariance("corrcoef", x, y, rowvar, False, None, None, None, dtype)
     if found.shape == (1, 1):
@@ -322,25 +335,27 @@ def _nan_where_empty(found: Tensor, valid: np.ndarray, axis: Any, keepdims: bool
 
 
 @implements(np.nanmax)
-def nanmax(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
-    """The largest of the elements that are not NaN; NaN where there is none.
+def nanmax(a: Any, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Tensor:
+    """The largest of the elements that are not NaN; NaN where there is none. Arguments as in max.
 
     >>> nanmax(Tensor([1.0, np.nan]))
     Tensor(1.)
     """
     values, valid = _without_nan(a, -np.inf)
-    return _nan_where_empty(max(values, axis, out, keepdims), valid, axis, keepdims)
+    found = max(values, axis, out, keepdims, initial, where)
+    return found if initial is not None else _nan_where_empty(found, valid, axis, keepdims)
 
 
 @implements(np.nanmin)
-def nanmin(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> Tensor:
-    """The smallest of the elements that are not NaN; NaN where there is none.
+def nanmin(a: Any, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Tensor:
+    """The smallest of the elements that are not NaN; NaN where there is none. Arguments as in max.
 
     >>> nanmin(Tensor([1.0, np.nan]))
     Tensor(1.)
     """
     values, valid = _without_nan(a, np.inf)
-    return _nan_where_empty(min(values, axis, out, keepdims), valid, axis, keepdims)
+    found = min(values, axis, out, keepdims, initial, where)
+    return found if initial is not None else _nan_where_empty(found, valid, axis, keepdims)
 
 
 @implements(np.nanmean)

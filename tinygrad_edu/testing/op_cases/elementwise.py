@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ops import elementwise
+from ...ops import elementwise, shape
 from ..cases import Case, cases_of
 from ..inputs import PAIRS_OF_SHAPES, SHAPES, Cases, apart, between, of_one, of_two, uniform
 
@@ -146,7 +146,7 @@ def astype_cases(rng: np.random.Generator) -> Cases:
 
 @cases_of(elementwise.Copy)
 def copy_cases(rng: np.random.Generator) -> Cases:
-    yield from of_one(elementwise.copy, partial(uniform, rng))
+    yield from of_one(shape.copy, partial(uniform, rng))
 
 
 @cases_of(elementwise.Log1p)

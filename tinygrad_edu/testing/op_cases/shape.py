@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ops import rearranging, shape
+from ...ops import padding, shape
 from ..cases import Case, cases_of
 from ..inputs import Cases, uniform
 
@@ -91,5 +91,5 @@ def stack_cases(rng: np.random.Generator) -> Cases:
 @cases_of(shape.Pad)
 def pad_cases(rng: np.random.Generator) -> Cases:
     for x_shape, pad_width in ((3,), 2), ((2, 3), (1, 2)), ((2, 3), ((0, 1), (2, 0))), ((2, 1, 3), {1: (1, 0), -1: 2}), ((), 1), ((0, 2), 1):
-        yield Case(rearranging.pad, x=uniform(rng, x_shape), pad_width=pad_width)
-    yield Case(rearranging.pad, x=uniform(rng, (2, 3)), pad_width=1, mode="constant", constant_values=((1, 2), (3, 0.5)))
+        yield Case(padding.pad, x=uniform(rng, x_shape), pad_width=pad_width)
+    yield Case(padding.pad, x=uniform(rng, (2, 3)), pad_width=1, mode="constant", constant_values=((1, 2), (3, 0.5)))
