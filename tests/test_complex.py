@@ -90,7 +90,6 @@ REFUSED = set(
     "LogSoftmax LogSumExp Norm Rad2deg RealFourier Remainder ScaleByPower ScaledDotProductAttention Softmax Softplus".split()
 )
 """What takes real numbers only: NumPy itself says so, or the op does."""
-REFUSED_ON_THE_WAY_BACK = {"LeftVectors", "SingularValues"}
 
 
 def cases_of_complex_numbers():
@@ -122,9 +121,9 @@ def test_an_op_is_right_for_complex_numbers_or_refuses_them(case, which):
             for order in 1, 2:
                 assert gradcheck(case, inputs, order=order)
         except TypeError:
-            assert which != case.differentiable or case.op.__name__ in REFUSED | REFUSED_ON_THE_WAY_BACK
+            assert which != case.differentiable or case.op.__name__ in REFUSED
         except tg.errors.GraphError as error:
-            assert "phases" in str(error) and case.op.__name__ in ("Eigenvectors", "EigenvectorsOfAny")
+            assert "phases" in str(error) and case.op.__name__ in ("Eigenvectors", "EigenvectorsOfAny", "SingularVectors")
         except np.linalg.LinAlgError:
             assert case.op.__name__ == "Cholesky"       # the complex part took away that eigenvalues are positive
 
@@ -155,6 +154,10 @@ def exponential(a):
     return (v * np.exp(w)[..., None, :]) @ np.linalg.inv(v)
 
 
+def put_together(svd):
+    return (svd.U * np.sin(svd.S)[..., None, :]) @ svd.Vh
+
+
 OF_MATRICES = {
     "inv": np.linalg.inv,
     "solve": lambda a: np.linalg.solve(a, a[0]),
@@ -169,6 +172,14 @@ OF_MATRICES = {
     "eigvals": np.linalg.eigvals,
     "eig, put together": exponential,
     "eig, lengths": lambda a: abs(np.linalg.eig(a).eigenvectors) ** 2,
+    "svd, put together": lambda a: put_together(np.linalg.svd(a)),
+    "svd, put together, long": lambda a: put_together(np.linalg.svd(a[..., :2], full_matrices=False)),
+    "svd, put together, wide": lambda a: put_together(np.linalg.svd(a[..., :2, :], full_matrices=False)),
+    "svd, lengths": lambda a: (abs(np.linalg.svd(a).U) ** 2, abs(np.linalg.svd(a).Vh) ** 2),
+    "svd, hermitian": lambda a: put_together(np.linalg.svd(hermitian(a), hermitian=True)),
+    "svdvals": np.linalg.svdvals,
+    "cond": np.linalg.cond,
+    "norms": lambda a: tuple(np.linalg.norm(a, ord, axis=(1, 2)) for ord in (2, -2, "nuc")),
     "qr": lambda a: tuple(np.linalg.qr(a[..., :2])),
     "qr, wide": lambda a: tuple(np.linalg.qr(a[..., :2, :])),
     "pinv": lambda a: np.linalg.pinv(a[..., :2]),
@@ -191,24 +202,27 @@ def test_functions_of_matrices_are_numpys_and_their_gradients_right(name):
         assert gradcheck(function, leaf(values), order=order)
 
 
-@pytest.mark.parametrize("function", [np.linalg.svdvals, np.linalg.cond, *[lambda a, ord=ord: np.linalg.norm(a, ord) for ord in (2, -2, "nuc")]])
-def test_singular_values_of_complex_matrices_have_a_first_derivative(function):
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
-    np.testing.assert_allclose(function(leaf(values)).detach(), function(values), rtol=1e-13)
-    assert gradcheck(function, leaf(values))
-    with pytest.raises(tg.errors.DTypeError, match="the second one of singular values, is taken of real matrices only"):
-        gradcheck(function, leaf(values), order=2)
-    with pytest.raises(tg.errors.DTypeError, match="svd: the gradient of singular vectors"):
-        abs(np.linalg.svd(leaf(values)).U).sum().backward()
-
-
-def test_what_depends_on_the_phase_of_an_eigenvector_is_refused():
+def test_what_depends_on_the_phase_of_a_vector_is_refused():
     rng = np.random.default_rng(0)
     a = leaf(hermitian(rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))))
-    for function in np.linalg.eigh, np.linalg.eig:
+    for vectors in np.linalg.eigh(a).eigenvectors, np.linalg.eig(a).eigenvectors, np.linalg.svd(a).U, np.linalg.svd(a).Vh:
         with pytest.raises(tg.errors.GraphError, match="depends on their phases"):
-            function(a).eigenvectors.real.sum().backward()
+            vectors.real.sum().backward()
+
+
+@pytest.mark.peers
+def test_singular_vectors_beside_pytorchs():
+    import torch
+
+    rng = np.random.default_rng(0)
+    for m, n in (3, 3), (4, 2), (2, 4):
+        values = rng.normal(size=(m, n)) + 1j * rng.normal(size=(m, n))
+        x, theirs = leaf(values), torch.tensor(values, requires_grad=True)
+        u, s, vh = np.linalg.svd(x, full_matrices=False)
+        (abs(u[0] * vh[:, 1]) * s + abs(u[1])).sum().backward()
+        u, s, vh = torch.linalg.svd(theirs, full_matrices=False)
+        (abs(u[0] * vh[:, 1]) * s + abs(u[1])).sum().backward()
+        np.testing.assert_allclose(x.grad, theirs.grad.resolve_conj(), rtol=1e-10, atol=1e-12)
 
 
 def test_the_eigenvalues_of_a_rotation_are_complex():

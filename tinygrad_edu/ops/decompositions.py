@@ -21,7 +21,7 @@ import numpy as np
 from ..engine.modes import is_grad_enabled
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor, wrap
-from ..errors import DTypeError, GraphError, UnsupportedError
+from ..errors import GraphError, UnsupportedError
 from .linalg import matmul, product, square, transposed, values_of
 from .reduce import as_tensor
 
@@ -116,41 +116,51 @@ class SingularValues(Op):
         return s
 
     def grad_a(self, g, a, u, s, vh):
-        left, right = _LEFT_VECTORS.in_rule(a, u, s, vh), right_vectors(a, u, s, vh)
-        return conjugated(product(left * g[..., None, :], right))
+        left, right = halves(_SINGULAR_VECTORS.in_rule(a, u, s, vh), a.shape[-2])
+        return conjugated(product(left * g[..., None, :], adjoint(right)))
 
 
-class LeftVectors(Op):
-    """Left singular vectors, of length 1. The right ones are the left ones of a.T.
+class SingularVectors(Op):
+    """Singular vectors, of length 1: the left ones, and below them the right ones. Two outputs in one, since they share their phases.
 
-    a = u * s @ vh, and out = u
+    a = u * s @ v.T, and out = u on top of v
 
-    Shapes    a (..., m, n), out and u (..., m, k), s (..., k), vh (..., k, n), where k is the smaller of m and n
-    Gradient  dL/da = (u @ x + (g - u @ e) / s) @ vh    x[i, j] = (e - e.T)[i, j] * s[j] / (s[j]**2 - s[i]**2)    e = u.T @ g
-              The diagonal of x is 0. For m = k the term with g - u @ e, which lies outside of u, is 0 and left out.
-              NaN for matrices that have two equal singular values, and for m > k those that have one of 0.
+    Shapes    a (..., m, n), u (..., m, k), s (..., k), vh (..., k, n), out (..., m + n, k), where k is the smaller of m and n
+    Gradient  with gu on top of gv = g,  eu = u.T @ gu  and  ev = v.T @ gv
+              dL/da = u @ x @ v.T + (gu - u @ eu) / s @ v.T + u @ ((gv - v @ ev) / s).T
+              x[i, j] = ((eu - eu.T)[i, j] * s[j] + s[i] * (ev - ev.T)[i, j]) / (s[j]**2 - s[i]**2)
+              x[i, i] = 1j * imag(eu - ev)[i, i] / (2 * s[i]), which is 0 of real numbers
+              The terms with gu - u @ eu and gv - v @ ev lie outside of u and v; one for which u or v is square is 0 and left out.
+              NaN for matrices that have two equal singular values; and those that have one of 0, for m != n and of complex numbers.
     Keeps     a, u, s and vh.
-    Source    Townsend (2016), Differentiating the singular value decomposition; Seeger et al. (2017), Auto-differentiating linear
-              algebra, arXiv:1710.08717.
+    Source    Townsend (2016), Differentiating the singular value decomposition; of complex numbers Wan and Zhang (2019), Automatic
+              differentiation for complex valued SVD, arXiv:1909.02659.
     """
 
     constants = ("u", "s", "vh")
 
     def forward(self, a, u, s, vh):
-        return u
+        return np.concatenate([u, adjoint(vh)], axis=-2)
 
     def grad_a(self, g, a, u, s, vh, out):
-        if a.dtype.kind == "c":
-            raise DTypeError("svd: the gradient of singular vectors, and the second one of singular values, is taken of real matrices only")
-        right = right_vectors(a, u, s, vh)
+        (m, n), k, g = a.shape[-2:], s.shape[-1], conjugated(g)
         values = _SINGULAR_VALUES.in_rule(a, u, s, vh)
+        (left, right), (of_left, of_right) = halves(out, m), halves(g, m)
+        inner, inner_right = product(adjoint(left), of_left), product(adjoint(right), of_right)
+        require_free_phases("svd", inner, inner_right)
         sums = values[..., None, :] + values[..., :, None]
-        inner = product(transposed(out), g)
-        turned = (inner - transposed(inner)) * (values[..., None, :] / np.where(sums == 0, 1, sums)) / gaps(values)
-        grad = product(out, turned)
-        if out.shape[-2] > out.shape[-1]:
-            grad = grad + (g - product(out, inner)) / np.where(is_zero(s), np.nan, values)[..., None, :]
-        return product(grad, right)
+        share = values[..., None, :] / np.where(sums == 0, 1, sums)         # of s[j]; no square of s, which may be too large or too small
+        turned = (inner - adjoint(inner)) * share + (inner_right - adjoint(inner_right)) * transposed(share)
+        turned = without_diagonal(turned / gaps(values))
+        positive = np.where(is_zero(s), np.nan, values)[..., None, :]
+        if a.dtype.kind == "c":
+            turned = turned + np.where(np.eye(k, dtype=bool), (inner - inner_right).imag * 0.5j / positive, 0)
+        grad = product(product(left, turned), adjoint(right))
+        if m > k:
+            grad = grad + product((of_left - product(left, inner)) / positive, adjoint(right))
+        if n > k:
+            grad = grad + product(left, adjoint((of_right - product(right, inner_right)) / positive))
+        return conjugated(grad)
 
 
 class Orthonormal(Op):
@@ -263,16 +273,16 @@ class EigenvectorsOfAny(Op):
         return product(product(transposed(independent(out)), inner), transposed(out))
 
 
-_EIGENVALUES, _EIGENVECTORS, _SINGULAR_VALUES, _LEFT_VECTORS = Eigenvalues(), Eigenvectors(), SingularValues(), LeftVectors()
+_EIGENVALUES, _EIGENVECTORS, _SINGULAR_VALUES, _SINGULAR_VECTORS = Eigenvalues(), Eigenvectors(), SingularValues(), SingularVectors()
 _EIGENVALUES_OF_ANY, _EIGENVECTORS_OF_ANY, _ORTHONORMAL = EigenvaluesOfAny(), EigenvectorsOfAny(), Orthonormal()
 
 
 # What the rules share; on arrays and on Tensors.
 
 
-def right_vectors(a: Any, u: Any, s: Any, vh: Any) -> Any:
-    """The right singular vectors, in rows: the left ones of a.T."""
-    return transposed(_LEFT_VECTORS.in_rule(transposed(a), transposed(vh), s, transposed(u)))
+def halves(vectors: Any, m: int) -> tuple[Any, Any]:
+    """The first m rows, and those below them."""
+    return vectors[..., :m, :], vectors[..., m:, :]
 
 
 def is_zero(values: Any) -> np.ndarray:
@@ -312,18 +322,19 @@ def without_diagonal(x: Any) -> Any:
     return np.where(np.eye(x.shape[-1], dtype=bool), 0, x)
 
 
-def require_free_phases(function: str, inner: Any) -> None:
-    """Raise if L moves with the phases of complex vectors, which are open: then its gradient is that of nothing. inner is v.T @ g.
+def require_free_phases(function: str, *inner: Any) -> None:
+    """Raise if L moves with the phases of complex vectors, which are open: then its gradient is that of nothing. inner are v.T @ g.
 
-    Not of matrices with one element, whose vector is 1 whatever that is.
+    Left and right singular vectors share their phases. The eigenvector of a matrix with one element is 1, whatever that is.
     """
-    inner = values_of(inner)
-    if inner.dtype.kind == "c" and inner.shape[-1] > 1:
-        moves = np.max(np.abs(np.diagonal(inner, axis1=-2, axis2=-1).imag), initial=0)
-        if moves > np.sqrt(np.finfo(inner.dtype).eps) * np.max(np.abs(inner), initial=0):
+    parts = [values_of(part) for part in inner]
+    if parts[0].dtype.kind == "c" and (parts[0].shape[-1] > 1 or len(parts) > 1):
+        moves = np.max(np.abs(np.sum([np.diagonal(part, axis1=-2, axis2=-1).imag for part in parts], axis=0)), initial=0)
+        if moves > np.sqrt(np.finfo(parts[0].dtype).eps) * max(np.max(np.abs(part), initial=0) for part in parts):
+            vectors = "eigenvectors" if len(parts) == 1 else "singular vectors"
             raise GraphError(
-                f"{function}: what is computed from the eigenvectors depends on their phases, and these are open: v * exp(1j * t) is an "
-                f"eigenvector too. Compute what is the same for all of them, like abs(v) or v[:, 0] * v[:, 0].conj()"
+                f"{function}: what is computed from the {vectors} depends on their phases, and these are open: v * exp(1j * t) would do as "
+                f"well. Compute what is the same for all of them, like abs(v), v[:, 0] * v[:, 0].conj(), or U * f(S) @ Vh"
             )
 
 
@@ -467,9 +478,10 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
         compute_uv     whether U and Vh are wanted.
         hermitian      whether a is symmetric, which is quicker; only its lower triangle is read. The gradient is symmetric then.
     Returns (U, S, Vh): tensors (..., m, k), (..., k) in descending order, and (..., k, n), where k is the smaller of m and n; or only S,
-    without compute_uv. The signs of a pair of vectors are open; the gradient of vectors is NaN where two singular values are equal, and,
-    for the longer ones of m != n, where one is 0.
-    Raises LinAlgError if a has less than two axes, or LAPACK finds nothing, as with NaN.
+    without compute_uv. The sign, or the phase, of a pair of vectors is open; the gradient of vectors is NaN where two singular values are
+    equal, and for m != n, and of complex matrices, where one is 0.
+    Raises LinAlgError if a has less than two axes, or LAPACK finds nothing, as with NaN, and GraphError in the backward pass if what is
+    computed from complex vectors depends on their phases.
 
     >>> svd(Tensor([[0.0, 2.0], [1.0, 0.0]])).S
     Tensor([2., 1.])
@@ -488,7 +500,10 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
         a = symmetric(a)
     if not compute_uv:
         return _SINGULAR_VALUES(a, u, s, vh)
-    return SVDResult(_LEFT_VECTORS(a, u, s, vh), _SINGULAR_VALUES(a, u, s, vh), right_vectors(a, u, s, vh))
+    if not records(a):
+        return SVDResult(u, s, vh)
+    left, right = halves(_SINGULAR_VECTORS(a, u, s, vh), a.shape[-2])
+    return SVDResult(left, _SINGULAR_VALUES(a, u, s, vh), adjoint(right))
 
 
 @implements(np.linalg.svdvals)

@@ -69,14 +69,14 @@ def singular_value_cases(rng: np.random.Generator) -> Cases:
     yield empty(decompositions.SingularValues, "u", "s", "vh")
 
 
-@cases_of(decompositions.LeftVectors)
+@cases_of(decompositions.SingularVectors)
 def singular_vector_cases(rng: np.random.Generator) -> Cases:
     matrices = [spread(rng, *shape) for shape in RECTANGLES]
     yield from of_each("svd.U", lambda a: np.linalg.svd(a, full_matrices=False).U, *matrices)
     yield from of_each("svd.Vh", lambda a: np.linalg.svd(a, full_matrices=False).Vh, *matrices)
     symmetric = of_symmetric(lambda a: np.linalg.svd(a, hermitian=True).U)
     yield from of_each("svd.U of a symmetric matrix, one", symmetric, spread(rng, 1, 2, 2) - 3 * np.eye(2))
-    yield empty(decompositions.LeftVectors, "u", "s", "vh")
+    yield empty(decompositions.SingularVectors, "u", "s", "vh")
 
 
 @cases_of(decompositions.Orthonormal)
