@@ -130,11 +130,14 @@ def real_if_close(a: Any, tol: float = 100) -> Tensor:
 def sign(x: Any) -> Tensor:
     """x / |x|, and 0 at 0: of real numbers -1, 0 or 1, without gradient; a complex one turns with x, and has the gradient of that.
 
+    An infinite number has NumPy's direction, and no gradient.
+
     >>> sign(Tensor([-3.0, 0.0])), sign(Tensor([3j]))
     (Tensor([-1.,  0.]), Tensor([0.+1.j], dtype=complex64))
     """
     x = as_tensor(x)
     if x.dtype.kind != "c":
         return wrap(np.sign(x.data))
-    is_zero = x == 0
-    return where(is_zero, 0, x / abs_(where(is_zero, 1, x)))
+    fixed = (x.data == 0) | np.isinf(x.data)
+    others = where(fixed, 1, x)
+    return where(fixed, np.sign(x.data), others / abs_(others))

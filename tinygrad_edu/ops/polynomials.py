@@ -48,7 +48,7 @@ class Interp(Op):
         return np.where(outside, 0, (fp[j] - fp[i]) / self.width(xp, i, j))
 
     def parts(self, g, x, xp):
-        unknown = x != x                                            # there out is NaN whatever the points are
+        unknown = (x != x) & (xp.shape[0] > 1)                      # there out is NaN whatever the points are; of one point it is fp
         g, x = np.where(unknown, 0, g), np.clip(np.where(unknown, 0, x), xp[0], xp[-1])
         i, j = self.ends(x, xp)
         part = (x - xp[i]) / self.width(xp, i, j)
