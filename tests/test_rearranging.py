@@ -40,6 +40,9 @@ CALLS = {
     "hstack": lambda x: np.hstack([x, x[:, :1]]),
     "insert": lambda x: np.insert(x, 1, 7.0, axis=1),
     "insert tensors": lambda x: np.insert(x, [0, 2], x[:, :2], axis=1),
+    "intersect1d": lambda x: np.intersect1d(x[:, :3], x[1:]),
+    "intersect1d with places": lambda x: np.intersect1d(x[0], x[:, 0], assume_unique=True, return_indices=True),
+    "ix_": lambda x: np.ix_(x[0], [True, False, True], [1]),
     "linalg.diagonal": lambda x: np.linalg.diagonal(x),
     "linalg.trace": lambda x: np.linalg.trace(x, offset=1),
     "matrix_transpose": lambda x: np.matrix_transpose(x),
@@ -60,6 +63,9 @@ CALLS = {
     "rot90 of other axes": lambda x: np.rot90(x[None], 3, (2, 1)),
     "select": lambda x: np.select([A > 5, A > 3], [x, x * 2], -1.0),
     "select, 0 elsewhere": lambda x: np.select([A > 5], [x]),
+    "setdiff1d": lambda x: np.setdiff1d(x, x[1]),
+    "setdiff1d in order": lambda x: np.setdiff1d(x[0, ::-1], x[:, 0], assume_unique=True),
+    "setxor1d": lambda x: np.setxor1d(x[:2], x[1:, 1:]),
     "sliding_window_view": lambda x: sliding_window_view(x, (2, 3)),
     "sort": lambda x: np.sort(x),
     "sort all": lambda x: np.sort(x, axis=None, kind="stable"),
@@ -73,6 +79,7 @@ CALLS = {
     "trace": lambda x: np.trace(x, offset=1),
     "tril": lambda x: np.tril(x, -1),
     "triu": lambda x: np.triu(x[None]),
+    "union1d": lambda x: np.union1d(x[:2], x[1:, ::-1]),
     "unique": lambda x: np.unique(x),
     "unique with more": lambda x: np.unique(x, return_index=True, return_inverse=True, return_counts=True),
     "unstack": lambda x: np.unstack(x, axis=1),
@@ -171,6 +178,22 @@ def test_the_first_of_equal_values_stands_for_them():
     x = tg.tensor([3.0, 1.0, 3.0], requires_grad=True)
     np.unique(x).sum().backward()
     np.testing.assert_array_equal(x.grad, [1, 1, 0])
+
+
+def test_the_first_of_equal_values_in_two_sets_stands_for_them():
+    for function, expected in (
+        (np.union1d, ([1, 1, 0, 0], [0, 1])), (np.intersect1d, ([0, 1, 0, 0], [0, 0])), (np.setxor1d, ([1, 0, 0, 0], [0, 1])),
+        (np.setdiff1d, ([1, 0, 0, 0], None)),
+    ):
+        x, y = tg.tensor([3.0, 1.0, 3.0, np.nan], requires_grad=True), tg.tensor([1.0, 2.0], dtype="float64", requires_grad=True)
+        found = function(x[:3], y)
+        assert found.dtype == function(x.detach().numpy(), y.detach().numpy()).dtype
+        found.sum().backward()
+        np.testing.assert_array_equal(x.grad, expected[0])
+        assert y.grad is None if expected[1] is None else y.grad.numpy().tolist() == expected[1]
+    np.testing.assert_array_equal(np.union1d(x, [np.nan, 0]).detach(), [0, 1, 3, np.nan])
+    assert np.setdiff1d(tg.tensor([2**53 + 1]), [0.5]).item() == 2**53 + 1
+    assert np.intersect1d(tg.zeros(0), [1.0]).shape == (0,)
 
 
 def test_methods_of_ndarray():

@@ -15,6 +15,7 @@ from . import (
     decompositions,
     elementwise,
     exponential,
+    histograms,
     index,
     linalg,
     pieces,

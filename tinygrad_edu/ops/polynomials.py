@@ -12,7 +12,7 @@ from ..errors import DTypeError, ShapeError
 from .elementwise import power, where
 from .index import ARRAY, getitem, scatter
 from .pieces import remainder
-from .reduce import as_tensor
+from .reduce import with_numpys_dtype
 from .shape import concatenate, expand_dims
 
 
@@ -69,11 +69,6 @@ def _data(x: Any) -> Any:
     return x.data if isinstance(x, Tensor) else x
 
 
-def _tensor(x: Any) -> Tensor:
-    """x as a Tensor; lists and numbers in float64, as NumPy takes them."""
-    return x if isinstance(x, Tensor) else as_tensor(np.asarray(x))
-
-
 _INTERP = Interp()
 
 
@@ -91,7 +86,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     >>> interp(Tensor([0.5, 3.0]), [0.0, 1.0, 2.0], [0.0, 10.0, 40.0])
     Tensor([ 5., 40.], dtype=float64)
     """
-    x, xp, fp = map(_tensor, (x, xp, fp))
+    x, xp, fp = map(with_numpys_dtype, (x, xp, fp))
     if not xp.ndim == 1 == fp.ndim or xp.size != fp.size or not xp.size:
         raise ShapeError(f"interp: xp has shape {xp.shape} and fp has shape {fp.shape}; both need one axis of the same length, and a point")
     if period is not None:
@@ -117,7 +112,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
             [2., 1.],
             [3., 1.]], dtype=float64)
     """
-    x = _tensor(x)
+    x = with_numpys_dtype(x)
     if x.ndim != 1:
         raise ShapeError(f"vander: x has shape {x.shape}; it needs one axis")
     N = x.size if N is None else N
@@ -139,7 +134,7 @@ def polyval(p: Any, x: Any) -> Tensor:
     """
     if isinstance(x, np.poly1d):
         raise DTypeError("polyval: x is a poly1d, and coefficients that are tensors make none; it needs to be numbers")
-    x = _tensor(x)
+    x = with_numpys_dtype(x)
     out = np.zeros_like(x)
     for coefficient in p:
         out = out * x + coefficient

@@ -24,6 +24,7 @@ from .elementwise import astype, refuse_out
 from .index import getitem, setitem
 from .reduce import as_tensor
 from .shape import broadcast_to, concatenate, pad_with_constants, ravel, reshape, transpose
+from .without_gradient import arrays_of, wrapped
 
 
 def moves(function: Callable, *data: str) -> Callable[..., Any]:
@@ -39,7 +40,7 @@ def moves(function: Callable, *data: str) -> Callable[..., Any]:
         arrays = [array for name in data if name in given for array in _leaves(given[name])]
         places = Places(arrays)
         for name, value in given.items():
-            given[name] = places.numbered(value) if name in data else _detached(value)
+            given[name] = places.numbered(value) if name in data else arrays_of(value)
         result = places.taken(function(*inspect.BoundArguments(signature, given).args, **inspect.BoundArguments(signature, given).kwargs))
         return result if dtype is None else astype(result, dtype)
 
@@ -93,13 +94,6 @@ def _holds_arrays(value: Sequence[Any]) -> bool:
 def _or_array(value: Any) -> Any:
     """An array written as nested lists as an array; a Python number as it is, for it takes the dtype of the others."""
     return value if isinstance(value, (Tensor, np.ndarray, int, float, complex)) else np.asarray(value)
-
-
-def _detached(value: Any) -> Any:
-    """Settings that are tensors, such as indices, as arrays."""
-    if isinstance(value, Tensor):
-        return value.data
-    return type(value)(_detached(part) for part in value) if isinstance(value, (list, tuple)) else value
 
 
 append = moves(np.append, "arr", "values")
@@ -212,7 +206,7 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect"
     a = as_tensor(a)
     if axis is None:
         a, axis = ravel(a), 0
-    return take_along_axis(a, np.argpartition(a.data, _detached(kth), axis, kind, order), axis)
+    return take_along_axis(a, np.argpartition(a.data, arrays_of(kth), axis, kind, order), axis)
 
 
 @implements(np.unique)
@@ -263,6 +257,29 @@ def unique_values(x: Any, /) -> Tensor:
     return unique(x, equal_nan=False)
 
 
+def _of_sets(function: Callable) -> Callable[..., Any]:
+    """The door of union1d and its kin: each value is the first of its kind in both arrays, ar1 before ar2, which gets the gradient."""
+
+    @implements(function)
+    @wraps(function)
+    def ours(ar1: Any, ar2: Any, *args: Any, **kwargs: Any) -> Any:
+        found = function(arrays_of(ar1), arrays_of(ar2), *args, **kwargs)
+        values, places = (found[0], found[1:]) if isinstance(found, tuple) else (found, ())
+        row = ravel(as_tensor(ar1)) if function is np.setdiff1d else append(ar1, ar2)
+        order = np.argsort(row.data, kind="stable")
+        first = order[np.searchsorted(row.data, values, sorter=order)]
+        values = astype(getitem(row, first), values.dtype, copy=False)
+        return (values, *wrapped(places)) if places else values
+
+    return ours
+
+
+intersect1d = _of_sets(np.intersect1d)
+setdiff1d = _of_sets(np.setdiff1d)
+setxor1d = _of_sets(np.setxor1d)
+union1d = _of_sets(np.union1d)
+
+
 # Assignment under NumPy's names
 
 
@@ -275,7 +292,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> Non
     >>> x
     Tensor([[9., 2.]])
     """
-    indices = _detached(indices)
+    indices = arrays_of(indices)
     shape = _assigned("put_along_axis", arr).shape
     if axis is None:
         setitem(arr, np.unravel_index(indices, shape), values)
@@ -302,7 +319,7 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
     if where is True:
         setitem(dst, ..., src)
         return
-    mask = np.broadcast_to(_detached(where), dst.shape)
+    mask = np.broadcast_to(arrays_of(where), dst.shape)
     setitem(dst, mask, getitem(as_tensor(src) * np.ones(dst.shape, dst.dtype), mask) if np.ndim(getattr(src, "_data", src)) else src)
 
 
@@ -404,6 +421,18 @@ def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     return flip(m, (first, second) if k % 4 == 2 else ())
 
 
+@implements(np.ix_)
+def ix_(*args: Any) -> tuple[Tensor, ...]:
+    """Rows, each along an axis of its own, which index a grid: x[ix_(i, j)] is x[i][:, j]. One of bools becomes the places where it is True.
+
+    >>> ix_(Tensor([0, 2]), [1])[0]
+    Tensor([[0],
+            [2]])
+    """
+    grid = np.ix_(*map(arrays_of, args))
+    return tuple([reshape(row, places.shape) if isinstance(row, Tensor) and row.requires_grad else wrap(places) for row, places in zip(args, grid)])
+
+
 def _split_by(function: Callable, axis: int | None) -> Callable[..., list[Tensor]]:
     """The door of a function that splits: the parts are slices along an axis, the same as NumPy's."""
 
@@ -416,7 +445,7 @@ def _split_by(function: Callable, axis: int | None) -> Callable[..., list[Tensor
         where = (along or (named.get("axis", 0),))[0] if axis is None else axis if ary.ndim > 1 else 0
         where = np.lib.array_utils.normalize_axis_index(where, ary.ndim)
         splits = np.array_split if function is np.array_split else np.split
-        parts = splits(np.arange(ary.shape[where]), _detached(indices_or_sections))
+        parts = splits(np.arange(ary.shape[where]), arrays_of(indices_or_sections))
         ends = np.cumsum([0] + [len(part) for part in parts]).tolist()
         starts = [int(part[0]) if len(part) else end for part, end in zip(parts, ends)]
         slices = [slice(start, start + len(part)) for start, part in zip(starts, parts)]
