@@ -5,6 +5,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 import tinygrad_edu as tg
+from tinygrad_edu.testing import gradcheck
 
 A = np.arange(12.0).reshape(3, 4) ** 2 % 7.3            # no two are equal
 ORDER = np.argsort(-A, axis=1)
@@ -238,3 +239,37 @@ def test_other_methods_of_ndarray():
     np.testing.assert_array_equal(places.choose([x[0], x[1]]).detach(), np.array([0, 1, 1, 0]).choose([A[0], A[1]]))
     np.testing.assert_array_equal(x.argpartition(1), A.argpartition(1))
     np.testing.assert_array_equal(tg.tensor([1.0, 3.0]).searchsorted(2.0), 1)
+
+
+@pytest.mark.parametrize("values", [A, A[0], np.round(A[0]) + 1j * A[1], A[:, :0]])
+def test_sort_complex(values):
+    got, expected = np.sort_complex(tg.tensor(values, requires_grad=True)), np.sort_complex(values)
+    assert got.dtype == expected.dtype
+    np.testing.assert_array_equal(got.detach(), expected)
+    gradcheck(lambda x: np.sort_complex(x) ** 2, tg.tensor(values, requires_grad=True), order=2)
+    for dtype in np.int8, np.int64, np.float32, np.complex64, np.longdouble:
+        assert np.sort_complex(tg.tensor([3, 1], dtype=dtype)).dtype == np.sort_complex(np.array([3, 1], dtype)).dtype
+
+
+def test_trim_zeros_is_a_slice():
+    values = np.array([0.0, 0.0, 3.0, 0.0, 2.0, 0.0])
+    for trim, expected in ("fb", [0, 0, 1, 1, 1, 0]), ("F", [0, 0, 1, 1, 1, 1]), ("b", [1, 1, 1, 1, 1, 0]):
+        x = tg.tensor(values, requires_grad=True)
+        found = np.trim_zeros(x, trim)
+        np.testing.assert_array_equal(found.detach(), np.trim_zeros(values, trim))
+        found.sum().backward()
+        np.testing.assert_array_equal(x.grad, expected)
+    for values in [0.0, 0.0], [], [1.0]:
+        np.testing.assert_array_equal(np.trim_zeros(tg.tensor(values)), np.trim_zeros(values))
+    with pytest.raises(ValueError, match="trim is 'x'"):
+        np.trim_zeros(x, "x")
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.2.0", reason="trim_zeros has axes since NumPy 2.2")
+def test_trim_zeros_along_axes():
+    table = np.zeros((4, 5))
+    table[1:3, 2] = 1.0, 2.0
+    for axis in None, 0, 1, (0, -1), ():
+        for trim in "fb", "f", "b":
+            for values in table, 0 * table, table[:, :0]:
+                np.testing.assert_array_equal(np.trim_zeros(tg.tensor(values), trim, axis), np.trim_zeros(values, trim, axis))

@@ -9,6 +9,8 @@ from typing import Any
 
 from ..engine.tensor import LOADED_LATER, Tensor, change_in_place
 from . import (
+    applying,
+    assignment,
     complex_numbers,
     creation,
     cumulative,
@@ -17,6 +19,7 @@ from . import (
     exponential,
     histograms,
     index,
+    interpolation,
     linalg,
     pieces,
     polynomials,

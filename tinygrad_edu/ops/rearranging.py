@@ -21,8 +21,8 @@ from ..engine.op import implements
 from ..engine.tensor import Tensor, wrap
 from ..errors import UnsupportedError
 from .elementwise import astype, refuse_out
-from .index import getitem, setitem
-from .reduce import as_tensor
+from .index import getitem
+from .reduce import as_tensor, with_numpys_dtype
 from .shape import broadcast_to, concatenate, pad_with_constants, ravel, reshape, transpose
 from .without_gradient import arrays_of, wrapped
 
@@ -280,53 +280,37 @@ setxor1d = _of_sets(np.setxor1d)
 union1d = _of_sets(np.union1d)
 
 
-# Assignment under NumPy's names
+@implements(np.sort_complex)
+def sort_complex(a: Any) -> Tensor:
+    """The elements as complex numbers, in ascending order of their real parts, and of the imaginary ones where these are equal.
 
-
-@implements(np.put_along_axis)
-def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
-    """arr[..., indices[..., i], ...] = values[..., i] along an axis, in the memory of arr; recorded, as an assignment is.
-
-    >>> x = Tensor([[1.0, 2.0]])
-    >>> put_along_axis(x, np.array([[0]]), 9.0, axis=1)
-    >>> x
-    Tensor([[9., 2.]])
+    >>> sort_complex(Tensor([2.0, 1.0]))
+    Tensor([1.+0.j, 2.+0.j], dtype=complex128)
     """
-    indices = arrays_of(indices)
-    shape = _assigned("put_along_axis", arr).shape
-    if axis is None:
-        setitem(arr, np.unravel_index(indices, shape), values)
-        return
-    axis = np.lib.array_utils.normalize_axis_index(axis, len(shape))
-    if np.ndim(indices) != len(shape):
-        raise ValueError(f"put_along_axis: arr has shape {shape} and indices {np.shape(indices)}; they need as many axes")
-    grid = [np.arange(n).reshape([-1 if i == j else 1 for j in range(len(shape))]) for i, n in enumerate(shape)]
-    setitem(arr, tuple([indices if i == axis else places for i, places in enumerate(grid)]), values)
+    a = sort(with_numpys_dtype(a))
+    return a if a.dtype.kind == "c" else astype(a, "F" if a.dtype.char in "bhBH" else "G" if a.dtype.char == "g" else "D")
 
 
-@implements(np.copyto)
-def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
-    """dst[where] = src, in the memory of dst; recorded, as an assignment is.
+@implements(np.trim_zeros)
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Tensor:
+    """A slice of filt, without what is 0 before the first and behind the last element that is not, along all axes or the given ones.
 
-    >>> x = Tensor([1.0, 2.0])
-    >>> copyto(x, 0.0, where=[True, False])
-    >>> x
-    Tensor([0., 2.])
+    trim is "f" for the front, "b" for the back, "fb" for both.
+    Raises ValueError for another trim.
+
+    >>> trim_zeros(Tensor([0.0, 1.0, 0.0, 2.0, 0.0]))
+    Tensor([1., 0., 2.])
     """
-    dst = _assigned("copyto", dst)
-    if not np.can_cast(getattr(src, "dtype", type(src)), dst.dtype, casting):
-        raise TypeError(f"copyto: src is {getattr(src, 'dtype', type(src).__name__)}, which dst, {dst.dtype}, cannot take by {casting!r}")
-    if where is True:
-        setitem(dst, ..., src)
-        return
-    mask = np.broadcast_to(arrays_of(where), dst.shape)
-    setitem(dst, mask, getitem(as_tensor(src) * np.ones(dst.shape, dst.dtype), mask) if np.ndim(getattr(src, "_data", src)) else src)
-
-
-def _assigned(function: str, target: Any) -> Tensor:
-    if not isinstance(target, Tensor):
-        raise TypeError(f"{function}: what is written to is an array, which would lose the history of a tensor; write to a tensor")
-    return target
+    filt, trim = with_numpys_dtype(filt), trim.lower()
+    if trim not in ("fb", "bf", "f", "b"):
+        raise ValueError(f"trim_zeros: trim is {trim!r}; it needs to be 'f', 'b' or 'fb'")
+    axes = range(filt.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, filt.ndim)
+    index = [slice(None)] * filt.ndim
+    for i, places in enumerate(np.nonzero(filt.data) if filt.ndim else ()):
+        if i in axes:
+            front, back = (int(places.min()), int(places.max()) + 1) if places.size else (0, 0)
+            index[i] = slice(front if "f" in trim or not places.size else None, back if "b" in trim or not places.size else None)
+    return getitem(filt, tuple(index))
 
 
 # Views
