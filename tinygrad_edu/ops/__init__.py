@@ -30,6 +30,7 @@ from . import (
     refused,
     shape,
     spacing,
+    special,
     statistics,
     trigonometric,
     ufunc_methods,

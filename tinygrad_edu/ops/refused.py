@@ -12,7 +12,6 @@ _REASONS = {
     ),
     "gcd lcm": "it is made of integers; call it with x.numpy()",
     "nextafter": "its neighbours in floating point are no smooth function of x; call it with x.numpy()",
-    "i0": "its derivative is a Bessel function that NumPy lacks",
 }
 """Names of functions, and why they are refused."""
 
