@@ -103,6 +103,16 @@ def test_dtypes_of_what_is_written():
     assert x.dtype == np.float32 and tg.grad(x.sum(), v)[0].dtype == np.float64
 
 
+def test_what_was_written_may_be_changed_and_may_be_the_tensor_itself():
+    v = leaf(V)
+    x, y = tg.zeros(3, dtype="float64"), v * 1
+    np.put(x, [0], y)
+    y += 1
+    np.put(y, [2], y)
+    assert x.tolist() == [10, 0, 0] and y.tolist() == [11, 21, 11]
+    assert tg.grad(x.sum() + y.sum(), v)[0].tolist() == [3, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [

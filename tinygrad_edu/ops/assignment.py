@@ -15,7 +15,6 @@ from ..engine.op import implements
 from ..engine.tensor import Tensor
 from .index import getitem, setitem
 from .reduce import as_tensor, with_numpys_dtype
-from .shape import ravel
 from .without_gradient import arrays_of
 
 
@@ -121,7 +120,7 @@ def _write(function: str, target: Any, values: Any, write: Callable[[Any, Any], 
     places = np.zeros(target.shape, np.intp)
     write(places, np.arange(1, values.size + 1).reshape(values.shape))
     changed = places > 0
-    setitem(target, changed, getitem(ravel(values), places[changed] - 1))
+    setitem(target, changed, getitem(values, np.unravel_index(places[changed] - 1, values.shape)) if values.ndim else values)
 
 
 def _assigned(function: str, target: Any) -> Tensor:
