@@ -49,7 +49,7 @@ MISTAKES = {
     "a leaf in place": (lambda w: w.__iadd__(1), errors.GraphError, ["'weights'", "leaf", "no_grad"]),
     "np.asarray": (lambda w: np.asarray(w), errors.GraphError, ["'weights'", "history", "detach"]),
     "np.array of tensors": (lambda w: np.array([w, w]), errors.GraphError, ["'weights'", "tg.stack"]),
-    "an unsupported function": (lambda w: np.roots(w), errors.UnsupportedError, ["np.roots", "detach"]),
+    "an unsupported function": (lambda w: np.array2string(w), errors.UnsupportedError, ["np.array2string", "detach"]),
     "an unsupported ufunc": (lambda w: np.subtract.accumulate(w), errors.UnsupportedError, ["np.subtract.accumulate", "nearest"]),
     "a method of a ufunc": (lambda w: np.add.reduceat(w, [0]), errors.UnsupportedError, ["np.add.reduceat"]),
     "an array += a tensor": (lambda w: np.ones((2, 3)).__iadd__(w), errors.UnsupportedError, ["out=", "array += tensor"]),

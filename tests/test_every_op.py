@@ -423,10 +423,10 @@ def test_a_case_sorts_its_arguments():
 # And in more digits than float64 has
 
 NOT_IN_LONGDOUBLE = {
-    "Inv", "Solve", "Det", "LogAbsDet", "Sign", "Cholesky", "Eigenvalues", "Eigenvectors", "SingularValues", "SingularVectors", "Orthonormal", "Pinv",
-    "EigenvaluesOfAny", "EigenvectorsOfAny", "Interp", "AsType",
+    "Inv", "Solve", "Det", "LogAbsDet", "Sign", "Cholesky", "Eigenvalues", "Eigenvectors", "SingularValues", "SingularVectors", "Orthonormal",
+    "Pinv", "EigenvaluesOfAny", "EigenvectorsOfAny", "Interp", "AsType", "Roots",
 }
-"""NumPy has these in float64 alone; tests/test_linalg.py compares them with mpmath."""
+"""NumPy has these in float64 alone; tests/test_linalg.py and tests/test_polynomials.py compare them with mpmath."""
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant <= np.finfo(np.float64).nmant, reason="longdouble is no wider than float64 here")

@@ -5,6 +5,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 import tinygrad_edu as tg
+from tinygrad_edu.testing import gradcheck
 
 A = np.arange(12.0).reshape(3, 4) ** 2 % 7.3            # no two are equal
 ORDER = np.argsort(-A, axis=1)
@@ -40,6 +41,9 @@ CALLS = {
     "hstack": lambda x: np.hstack([x, x[:, :1]]),
     "insert": lambda x: np.insert(x, 1, 7.0, axis=1),
     "insert tensors": lambda x: np.insert(x, [0, 2], x[:, :2], axis=1),
+    "intersect1d": lambda x: np.intersect1d(x[:, :3], x[1:]),
+    "intersect1d with places": lambda x: np.intersect1d(x[0], x[:, 0], assume_unique=True, return_indices=True),
+    "ix_": lambda x: np.ix_(x[0], [True, False, True], [1]),
     "linalg.diagonal": lambda x: np.linalg.diagonal(x),
     "linalg.trace": lambda x: np.linalg.trace(x, offset=1),
     "matrix_transpose": lambda x: np.matrix_transpose(x),
@@ -60,6 +64,9 @@ CALLS = {
     "rot90 of other axes": lambda x: np.rot90(x[None], 3, (2, 1)),
     "select": lambda x: np.select([A > 5, A > 3], [x, x * 2], -1.0),
     "select, 0 elsewhere": lambda x: np.select([A > 5], [x]),
+    "setdiff1d": lambda x: np.setdiff1d(x, x[1]),
+    "setdiff1d in order": lambda x: np.setdiff1d(x[0, ::-1], x[:, 0], assume_unique=True),
+    "setxor1d": lambda x: np.setxor1d(x[:2], x[1:, 1:]),
     "sliding_window_view": lambda x: sliding_window_view(x, (2, 3)),
     "sort": lambda x: np.sort(x),
     "sort all": lambda x: np.sort(x, axis=None, kind="stable"),
@@ -73,6 +80,7 @@ CALLS = {
     "trace": lambda x: np.trace(x, offset=1),
     "tril": lambda x: np.tril(x, -1),
     "triu": lambda x: np.triu(x[None]),
+    "union1d": lambda x: np.union1d(x[:2], x[1:, ::-1]),
     "unique": lambda x: np.unique(x),
     "unique with more": lambda x: np.unique(x, return_index=True, return_inverse=True, return_counts=True),
     "unstack": lambda x: np.unstack(x, axis=1),
@@ -172,6 +180,22 @@ def test_the_first_of_equal_values_stands_for_them():
     np.testing.assert_array_equal(x.grad, [1, 1, 0])
 
 
+def test_the_first_of_equal_values_in_two_sets_stands_for_them():
+    for function, expected in (
+        (np.union1d, ([1, 1, 0, 0], [0, 1])), (np.intersect1d, ([0, 1, 0, 0], [0, 0])), (np.setxor1d, ([1, 0, 0, 0], [0, 1])),
+        (np.setdiff1d, ([1, 0, 0, 0], None)),
+    ):
+        x, y = tg.tensor([3.0, 1.0, 3.0, np.nan], requires_grad=True), tg.tensor([1.0, 2.0], dtype="float64", requires_grad=True)
+        found = function(x[:3], y)
+        assert found.dtype == function(x.detach().numpy(), y.detach().numpy()).dtype
+        found.sum().backward()
+        np.testing.assert_array_equal(x.grad, expected[0])
+        assert y.grad is None if expected[1] is None else y.grad.numpy().tolist() == expected[1]
+    np.testing.assert_array_equal(np.union1d(x, [np.nan, 0]).detach(), [0, 1, 3, np.nan])
+    assert np.setdiff1d(tg.tensor([2**53 + 1]), [0.5]).item() == 2**53 + 1
+    assert np.intersect1d(tg.zeros(0), [1.0]).shape == (0,)
+
+
 def test_methods_of_ndarray():
     x = tg.tensor(A, requires_grad=True)
     for got, expected in (
@@ -214,3 +238,37 @@ def test_other_methods_of_ndarray():
     np.testing.assert_array_equal(places.choose([x[0], x[1]]).detach(), np.array([0, 1, 1, 0]).choose([A[0], A[1]]))
     np.testing.assert_array_equal(x.argpartition(1), A.argpartition(1))
     np.testing.assert_array_equal(tg.tensor([1.0, 3.0]).searchsorted(2.0), 1)
+
+
+@pytest.mark.parametrize("values", [A, A[0], np.round(A[0]) + 1j * A[1], A[:, :0]])
+def test_sort_complex(values):
+    got, expected = np.sort_complex(tg.tensor(values, requires_grad=True)), np.sort_complex(values)
+    assert got.dtype == expected.dtype
+    np.testing.assert_array_equal(got.detach(), expected)
+    gradcheck(lambda x: np.sort_complex(x) ** 2, tg.tensor(values, requires_grad=True), order=2)
+    for dtype in np.int8, np.int64, np.float32, np.complex64, np.longdouble:
+        assert np.sort_complex(tg.tensor([3, 1], dtype=dtype)).dtype == np.sort_complex(np.array([3, 1], dtype)).dtype
+
+
+def test_trim_zeros_is_a_slice():
+    values = np.array([0.0, 0.0, 3.0, 0.0, 2.0, 0.0])
+    for trim, expected in ("fb", [0, 0, 1, 1, 1, 0]), ("F", [0, 0, 1, 1, 1, 1]), ("b", [1, 1, 1, 1, 1, 0]):
+        x = tg.tensor(values, requires_grad=True)
+        found = np.trim_zeros(x, trim)
+        np.testing.assert_array_equal(found.detach(), np.trim_zeros(values, trim))
+        found.sum().backward()
+        np.testing.assert_array_equal(x.grad, expected)
+    for values in [0.0, 0.0], [], [1.0]:
+        np.testing.assert_array_equal(np.trim_zeros(tg.tensor(values)), np.trim_zeros(values))
+    with pytest.raises(ValueError, match="trim is 'x'"):
+        np.trim_zeros(x, "x")
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.2.0", reason="trim_zeros has axes since NumPy 2.2")
+def test_trim_zeros_along_axes():
+    table = np.zeros((4, 5))
+    table[1:3, 2] = 1.0, 2.0
+    for axis in None, 0, 1, (0, -1), ():
+        for trim in "fb", "f", "b":
+            for values in table, 0 * table, table[:, :0]:
+                np.testing.assert_array_equal(np.trim_zeros(tg.tensor(values), trim, axis), np.trim_zeros(values, trim, axis))

@@ -1,4 +1,4 @@
-"""Numbers in even steps, methods of ufuncs, and assignment under NumPy's names: values as NumPy's, and gradients."""
+"""Numbers in even steps, methods of ufuncs, and kinds of unique: values as NumPy's, and gradients."""
 
 import numpy as np
 import pytest
@@ -60,41 +60,6 @@ def test_other_methods_of_ufuncs_are_refused_by_name(call):
 def test_methods_without_gradient():
     np.testing.assert_array_equal(np.less.outer(leaf(), A[0]), np.less.outer(A, A[0]))
     assert np.logical_and.reduce(leaf(), axis=1).tolist() == [True, True]
-
-
-@pytest.mark.parametrize(("indices", "axis"), [([[0], [2]], 1), ([[1, 0, 1]], 0), ([5, 0], None), ([[-1], [0]], -1)])
-def test_put_along_axis_is_a_recorded_assignment(indices, axis):
-    x = leaf()
-
-    def put(target, values):
-        np.put_along_axis(target, np.array(indices), values, axis)
-        return target
-
-    values = np.arange(10.0, 10 + np.size(indices)).reshape(np.shape(indices))
-    np.testing.assert_array_equal(put(x * 1, values).detach(), put(A.copy(), values))
-    np.testing.assert_array_equal(put(leaf().detach(), values), put(A.copy(), values))
-    gradcheck(lambda x, v: put(x * 1, v * v), [leaf(), leaf(values)], order=2)
-
-
-@pytest.mark.parametrize("where", [True, A > 3, [True, False, True]])
-@pytest.mark.parametrize("source", [7.0, A * 2, A[0]])
-def test_copyto_is_a_recorded_assignment(source, where):
-    def copied(target, values):
-        np.copyto(target, values, where=where)
-        return target
-
-    np.testing.assert_array_equal(copied(leaf() * 1, source).detach(), copied(A.copy(), source))
-    if np.ndim(source):
-        gradcheck(lambda x, s: copied(x * 1, s * s), [leaf(), leaf(source)], order=2)
-
-
-def test_mistakes_of_assignment():
-    with pytest.raises(TypeError, match="copyto: src is complex64"):
-        np.copyto(leaf() * 1, tg.tensor([1j]))
-    with pytest.raises(TypeError, match="would lose the history"):
-        np.copyto(A.copy(), leaf())
-    with pytest.raises(ValueError, match="as many axes"):
-        np.put_along_axis(leaf() * 1, np.array([0]), 1.0, 1)
 
 
 def test_unique_and_its_kin():

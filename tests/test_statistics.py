@@ -77,6 +77,7 @@ CALLS = {
     "cov": (np.cov, A[0]),
     "cov of two": (lambda x, y: np.cov(x, y, bias=True), A[0], A[1]),
     "cov, weighted": (lambda x: np.cov(x, ddof=0, fweights=np.array([1, 2, 1]), aweights=np.array([0.1, 0.2, 0.3])), A[0]),
+    "cov, weights with a gradient": (lambda x, w: np.cov(x, fweights=np.array([1, 2, 1]), aweights=w), A[0], np.array([0.4, 0.7, 0.3])),
     "cov of one row": (np.cov, A[0, 0]),
     "cumprod": (lambda x: np.cumprod(x, axis=1), A[:2]),
     "cumsum": (np.cumsum, A[:2]),
@@ -137,6 +138,7 @@ def test_nanstd_of_constants_has_gradient_0():
     ("call", "error", "said"),
     [
         (lambda x: np.quantile(x, 2.0), ValueError, "in the range"),
+        (lambda x: np.quantile(x, x[0, 0] / 2), tg.errors.GraphError, "q requires grad"),
         (lambda x: np.quantile(x, 0.5, weights=[1.0]), ValueError, "inverted_cdf"),
         (lambda x: np.quantile(x, 0.5, method="best"), ValueError, "best"),
         (lambda x: np.median(tg.zeros(0)), ValueError, "no quantile of no elements"),

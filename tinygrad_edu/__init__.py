@@ -60,10 +60,11 @@ from .ops.elementwise import (
     where,
 )
 from .ops.exponential import cbrt, exp2, expm1, log2, log10, logaddexp, logaddexp2, reciprocal
+from .ops.interpolation import interp
 from .ops.linalg import matmul
 from .ops.padding import pad
 from .ops.pieces import copysign, divmod, fabs, float_power, fmax, fmin, fmod, frexp, heaviside, ldexp, mod, modf, nan_to_num, positive, remainder
-from .ops.polynomials import interp, polyval, vander
+from .ops.polynomials import polyval, vander
 from .ops.products import (
     convolve,
     correlate,

@@ -9,13 +9,17 @@ from typing import Any
 
 from ..engine.tensor import LOADED_LATER, Tensor, change_in_place
 from . import (
+    applying,
+    assignment,
     complex_numbers,
     creation,
     cumulative,
     decompositions,
     elementwise,
     exponential,
+    histograms,
     index,
+    interpolation,
     linalg,
     pieces,
     polynomials,
@@ -26,6 +30,7 @@ from . import (
     refused,
     shape,
     spacing,
+    special,
     statistics,
     trigonometric,
     ufunc_methods,

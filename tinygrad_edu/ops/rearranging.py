@@ -20,9 +20,10 @@ from numpy.lib.stride_tricks import sliding_window_view as numpys_windows
 from ..engine.op import implements
 from ..engine.tensor import Tensor, wrap
 from .elementwise import astype, refuse_out
-from .index import getitem, setitem
-from .reduce import as_tensor
+from .index import getitem
+from .reduce import as_tensor, with_numpys_dtype
 from .shape import broadcast_to, concatenate, ravel, reshape, transpose
+from .without_gradient import arrays_of, wrapped
 
 
 def moves(function: Callable, *data: str) -> Callable[..., Any]:
@@ -38,7 +39,7 @@ def moves(function: Callable, *data: str) -> Callable[..., Any]:
         arrays = [array for name in data if name in given for array in _leaves(given[name])]
         places = Places(arrays)
         for name, value in given.items():
-            given[name] = places.numbered(value) if name in data else _detached(value)
+            given[name] = places.numbered(value) if name in data else arrays_of(value)
         result = places.taken(function(*inspect.BoundArguments(signature, given).args, **inspect.BoundArguments(signature, given).kwargs))
         return result if dtype is None else astype(result, dtype)
 
@@ -92,13 +93,6 @@ def _holds_arrays(value: Sequence[Any]) -> bool:
 def _or_array(value: Any) -> Any:
     """An array written as nested lists as an array; a Python number as it is, for it takes the dtype of the others."""
     return value if isinstance(value, (Tensor, np.ndarray, int, float, complex)) else np.asarray(value)
-
-
-def _detached(value: Any) -> Any:
-    """Settings that are tensors, such as indices, as arrays."""
-    if isinstance(value, Tensor):
-        return value.data
-    return type(value)(_detached(part) for part in value) if isinstance(value, (list, tuple)) else value
 
 
 append = moves(np.append, "arr", "values")
@@ -190,7 +184,7 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect"
     a = as_tensor(a)
     if axis is None:
         a, axis = ravel(a), 0
-    return take_along_axis(a, np.argpartition(a.data, _detached(kth), axis, kind, order), axis)
+    return take_along_axis(a, np.argpartition(a.data, arrays_of(kth), axis, kind, order), axis)
 
 
 @implements(np.unique)
@@ -241,53 +235,60 @@ def unique_values(x: Any, /) -> Tensor:
     return unique(x, equal_nan=False)
 
 
-# Assignment under NumPy's names
+def _of_sets(function: Callable) -> Callable[..., Any]:
+    """The door of union1d and its kin: each value is the first of its kind in both arrays, ar1 before ar2, which gets the gradient."""
+
+    @implements(function)
+    @wraps(function)
+    def ours(ar1: Any, ar2: Any, *args: Any, **kwargs: Any) -> Any:
+        found = function(arrays_of(ar1), arrays_of(ar2), *args, **kwargs)
+        values, places = (found[0], found[1:]) if isinstance(found, tuple) else (found, ())
+        row = ravel(as_tensor(ar1)) if function is np.setdiff1d else append(ar1, ar2)
+        order = np.argsort(row.data, kind="stable")
+        first = order[np.searchsorted(row.data, values, sorter=order)]
+        values = astype(getitem(row, first), values.dtype, copy=False)
+        return (values, *wrapped(places)) if places else values
+
+    return ours
 
 
-@implements(np.put_along_axis)
-def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
-    """arr[..., indices[..., i], ...] = values[..., i] along an axis, in the memory of arr; recorded, as an assignment is.
+intersect1d = _of_sets(np.intersect1d)
+setdiff1d = _of_sets(np.setdiff1d)
+setxor1d = _of_sets(np.setxor1d)
+union1d = _of_sets(np.union1d)
 
-    >>> x = Tensor([[1.0, 2.0]])
-    >>> put_along_axis(x, np.array([[0]]), 9.0, axis=1)
-    >>> x
-    Tensor([[9., 2.]])
+
+@implements(np.sort_complex)
+def sort_complex(a: Any) -> Tensor:
+    """The elements as complex numbers, in ascending order of their real parts, and of the imaginary ones where these are equal.
+
+    >>> sort_complex(Tensor([2.0, 1.0]))
+    Tensor([1.+0.j, 2.+0.j], dtype=complex128)
     """
-    indices = _detached(indices)
-    shape = _assigned("put_along_axis", arr).shape
-    if axis is None:
-        setitem(arr, np.unravel_index(indices, shape), values)
-        return
-    axis = np.lib.array_utils.normalize_axis_index(axis, len(shape))
-    if np.ndim(indices) != len(shape):
-        raise ValueError(f"put_along_axis: arr has shape {shape} and indices {np.shape(indices)}; they need as many axes")
-    grid = [np.arange(n).reshape([-1 if i == j else 1 for j in range(len(shape))]) for i, n in enumerate(shape)]
-    setitem(arr, tuple([indices if i == axis else places for i, places in enumerate(grid)]), values)
+    a = sort(with_numpys_dtype(a))
+    return a if a.dtype.kind == "c" else astype(a, "F" if a.dtype.char in "bhBH" else "G" if a.dtype.char == "g" else "D")
 
 
-@implements(np.copyto)
-def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
-    """dst[where] = src, in the memory of dst; recorded, as an assignment is.
+@implements(np.trim_zeros)
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Tensor:
+    """A slice of filt, without what is 0 before the first and behind the last element that is not, along all axes or the given ones.
 
-    >>> x = Tensor([1.0, 2.0])
-    >>> copyto(x, 0.0, where=[True, False])
-    >>> x
-    Tensor([0., 2.])
+    trim is "f" for the front, "b" for the back, "fb" for both.
+    Raises ValueError for another trim.
+
+    >>> trim_zeros(Tensor([0.0, 1.0, 0.0, 2.0, 0.0]))
+    Tensor([1., 0., 2.])
     """
-    dst = _assigned("copyto", dst)
-    if not np.can_cast(getattr(src, "dtype", type(src)), dst.dtype, casting):
-        raise TypeError(f"copyto: src is {getattr(src, 'dtype', type(src).__name__)}, which dst, {dst.dtype}, cannot take by {casting!r}")
-    if where is True:
-        setitem(dst, ..., src)
-        return
-    mask = np.broadcast_to(_detached(where), dst.shape)
-    setitem(dst, mask, getitem(as_tensor(src) * np.ones(dst.shape, dst.dtype), mask) if np.ndim(getattr(src, "_data", src)) else src)
-
-
-def _assigned(function: str, target: Any) -> Tensor:
-    if not isinstance(target, Tensor):
-        raise TypeError(f"{function}: what is written to is an array, which would lose the history of a tensor; write to a tensor")
-    return target
+    filt, trim = with_numpys_dtype(filt), trim.lower()
+    if trim not in ("fb", "bf", "f", "b"):
+        raise ValueError(f"trim_zeros: trim is {trim!r}; it needs to be 'f', 'b' or 'fb'")
+    axes = range(filt.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, filt.ndim)
+    index = [slice(None)] * filt.ndim
+    for i, places in enumerate(np.nonzero(filt.data) if filt.ndim else ()):
+        if i in axes:
+            front, back = (int(places.min()), int(places.max()) + 1) if places.size else (0, 0)
+            index[i] = slice(front if "f" in trim or not places.size else None, back if "b" in trim or not places.size else None)
+    return getitem(filt, tuple(index))
 
 
 # Views
@@ -382,6 +383,18 @@ def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     return flip(m, (first, second) if k % 4 == 2 else ())
 
 
+@implements(np.ix_)
+def ix_(*args: Any) -> tuple[Tensor, ...]:
+    """Rows, each along an axis of its own, which index a grid: x[ix_(i, j)] is x[i][:, j]. One of bools becomes the places where it is True.
+
+    >>> ix_(Tensor([0, 2]), [1])[0]
+    Tensor([[0],
+            [2]])
+    """
+    grid = np.ix_(*map(arrays_of, args))
+    return tuple([reshape(row, places.shape) if isinstance(row, Tensor) and row.requires_grad else wrap(places) for row, places in zip(args, grid)])
+
+
 def _split_by(function: Callable, axis: int | None) -> Callable[..., list[Tensor]]:
     """The door of a function that splits: the parts are slices along an axis, the same as NumPy's."""
 
@@ -394,7 +407,7 @@ def _split_by(function: Callable, axis: int | None) -> Callable[..., list[Tensor
         where = (along or (named.get("axis", 0),))[0] if axis is None else axis if ary.ndim > 1 else 0
         where = np.lib.array_utils.normalize_axis_index(where, ary.ndim)
         splits = np.array_split if function is np.array_split else np.split
-        parts = splits(np.arange(ary.shape[where]), _detached(indices_or_sections))
+        parts = splits(np.arange(ary.shape[where]), arrays_of(indices_or_sections))
         ends = np.cumsum([0] + [len(part) for part in parts]).tolist()
         starts = [int(part[0]) if len(part) else end for part, end in zip(parts, ends)]
         slices = [slice(start, start + len(part)) for start, part in zip(starts, parts)]

@@ -217,6 +217,15 @@ def as_tensor(a: Any) -> Tensor:
     return a if isinstance(a, Tensor) else Tensor(a)
 
 
+def with_numpys_dtype(a: Any) -> Tensor:
+    """a itself if it is a Tensor, else a Tensor of it in the dtype that NumPy gives it: lists of floats in float64.
+
+    >>> with_numpys_dtype([0.5])
+    Tensor([0.5], dtype=float64)
+    """
+    return a if isinstance(a, Tensor) else Tensor(np.asarray(a))
+
+
 @lru_cache(maxsize=4096, typed=True)
 def over(kind: type[Reduction], axis: int | tuple[int, ...] | None, ndim: int, keepdims: bool, *settings: Any) -> Callable[..., Tensor]:
     """What records the op that reduces the given axes (None: all) of an array with ndim axes. Raises AxisError for one that is not there."""

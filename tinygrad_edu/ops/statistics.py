@@ -9,11 +9,12 @@ import numpy as np
 
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor, wrap
+from ..errors import GraphError
 from .cumulative import cumprod, cumsum, prod
 from .elementwise import refuse_out, sqrt, where as choose
 from .linalg import matmul
 from .rearranging import moveaxis
-from .reduce import as_tensor, max, mean, min, sum
+from .reduce import as_tensor, max, mean, min, sum, with_numpys_dtype
 from .shape import concatenate, expand_dims, reshape
 
 
@@ -54,6 +55,8 @@ def _between_ranks(function: Callable, a: Any, q: Any, axis: Any, keepdims: bool
     of the quantile, and its fraction the weight of the upper neighbour.
     """
     refuse_out(function.__name__, out)
+    if isinstance(q, Tensor) and q.requires_grad:
+        raise GraphError(f"{function.__name__}: q requires grad, and what it moves has no gradient here; give q.detach()")
     weights = settings.pop("weights", None)
     a = as_tensor(a)
     a = a if a.dtype.kind == "f" else a.astype(np.float64)
@@ -227,21 +230,17 @@ def _covariance(function: str, m: Any, y: Any, rowvar: bool, bias: bool, ddof: A
         y = reshape(y, (1, -1)) if y.ndim < 2 else y if rowvar or y.shape[0] == 1 else y.T
         x = concatenate([x, y], 0)
     n = x.shape[1]
-    weights = np.ones(n, x.real.dtype)
+    weights = wrap(np.ones(n, x.real.dtype))
     for given in (fweights, aweights):
         if given is not None:
-            weights = weights * np.asarray(given.data if isinstance(given, Tensor) else given)
+            weights = weights * with_numpys_dtype(given)
     ddof = (0 if bias else 1) if ddof is None else ddof
     total = weights.sum()
-    if aweights is None:
-        freedom = total - ddof
-    else:
-        of_aweights = np.asarray(aweights.data if isinstance(aweights, Tensor) else aweights)
-        freedom = total - ddof * float((weights * of_aweights).sum()) / total
-    weights = weights.astype(x.dtype)
+    freedom = total - (ddof if aweights is None else ddof * (weights * with_numpys_dtype(aweights)).sum() / total)
+    weights = weights.astype(x.dtype, copy=False)
     centered = x - sum(x * weights, 1, keepdims=True) / weights.sum()
     other = centered.conj() if centered.dtype.kind == "c" else centered
-    return matmul(centered * weights, other.T) / float(np.maximum(freedom, 0) if freedom > 0 else np.nan if freedom == 0 else 0)
+    return matmul(centered * weights, other.T) / (freedom.astype(x.real.dtype) if freedom > 0 else np.nan if freedom == 0 else 0.0)
 
 
 @implements(np.cov)
@@ -249,7 +248,7 @@ def cov(
     m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, fweights: Any = None, aweights: Any = None,
     *, dtype: Any = None,
 ) -> Tensor:
-    """The covariances of variables, which are the rows of m (its columns if not rowvar); weights have no gradient.
+    """The covariances of variables, which are the rows of m (its columns if not rowvar); aweights may have a gradient.
 
     >>> cov(Tensor([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]))
     Tensor([[ 1., -1.],

@@ -1,4 +1,7 @@
-"""Functions of NumPy whose result has no gradient: comparisons, places of elements, rounding. Their Tensors need none."""
+"""Functions of NumPy whose result does not move with their Tensors: its gradient is 0 wherever there is one, and its Tensors need none.
+
+So a result here holds no element of a Tensor, and no smooth function of one.
+"""
 
 from __future__ import annotations
 
@@ -28,26 +31,30 @@ def without_gradient(function: Callable) -> Callable:
     def ours(*args: Any, **kwargs: Any) -> Any:
         if kwargs.get("out") is not None or len(args) > most:
             raise TypeError(f"{function.__name__}: out= is not taken; write out = {function.__name__}(...)")
-        return _wrapped(function(*_arrays(args), **{name: _arrays(value) for name, value in kwargs.items()}))
+        return wrapped(function(*arrays_of(args), **{name: arrays_of(value) for name, value in kwargs.items()}))
 
     return ours
 
 
-def _arrays(value: Any) -> Any:
+def arrays_of(value: Any) -> Any:
+    """The array of a Tensor, also of those in lists and tuples; anything else as it is."""
     if isinstance(value, Tensor):
         return value.data
     if isinstance(value, (list, tuple)):
-        return type(value)(_arrays(v) for v in value)
+        return type(value)(arrays_of(v) for v in value)
     return value
 
 
-def _wrapped(value: Any) -> Any:
+def wrapped(value: Any) -> Any:
+    """A Tensor of an array, also of those in tuples; anything else as it is."""
     if isinstance(value, (np.ndarray, np.generic)):
         return wrap(value)
     if isinstance(value, tuple):
-        return tuple(_wrapped(v) for v in value)
+        return tuple(wrapped(v) for v in value)
     return value
 
+
+# True or False
 
 greater = without_gradient(np.greater)
 greater_equal = without_gradient(np.greater_equal)
@@ -59,72 +66,74 @@ logical_and = without_gradient(np.logical_and)
 logical_or = without_gradient(np.logical_or)
 logical_not = without_gradient(np.logical_not)
 logical_xor = without_gradient(np.logical_xor)
-bitwise_and = without_gradient(np.bitwise_and)
-bitwise_or = without_gradient(np.bitwise_or)
-bitwise_xor = without_gradient(np.bitwise_xor)
-invert = without_gradient(np.invert)
 isnan = without_gradient(np.isnan)
 isinf = without_gradient(np.isinf)
 isfinite = without_gradient(np.isfinite)
-isclose = without_gradient(np.isclose)
-allclose = without_gradient(np.allclose)
-array_equal = without_gradient(np.array_equal)
-all = without_gradient(np.all)
-any = without_gradient(np.any)
-argmax = without_gradient(np.argmax)
-argmin = without_gradient(np.argmin)
-argsort = without_gradient(np.argsort)
-nonzero = without_gradient(np.nonzero)
-count_nonzero = without_gradient(np.count_nonzero)
-floor = without_gradient(np.floor)
-ceil = without_gradient(np.ceil)
-rint = without_gradient(np.rint)
-round = without_gradient(np.round)
-around = without_gradient(np.around)
-shape = without_gradient(np.shape)
-size = without_gradient(np.size)
-ndim = without_gradient(np.ndim)
-floor_divide = without_gradient(np.floor_divide)
-trunc = without_gradient(np.trunc)
-fix = without_gradient(np.fix)
-signbit = without_gradient(np.signbit)
 isneginf = without_gradient(np.isneginf)
 isposinf = without_gradient(np.isposinf)
 iscomplex = without_gradient(np.iscomplex)
 isreal = without_gradient(np.isreal)
 iscomplexobj = without_gradient(np.iscomplexobj)
 isrealobj = without_gradient(np.isrealobj)
-isin = without_gradient(np.isin)
+isclose = without_gradient(np.isclose)
+allclose = without_gradient(np.allclose)
+array_equal = without_gradient(np.array_equal)
 array_equiv = without_gradient(np.array_equiv)
+isin = without_gradient(np.isin)
+all = without_gradient(np.all)
+any = without_gradient(np.any)
+signbit = without_gradient(np.signbit)
+shares_memory = without_gradient(np.shares_memory)
+may_share_memory = without_gradient(np.may_share_memory)
+
+# Places of elements, numbers of them, and shapes
+
+argmax = without_gradient(np.argmax)
+argmin = without_gradient(np.argmin)
+argsort = without_gradient(np.argsort)
+argpartition = without_gradient(np.argpartition)
 argwhere = without_gradient(np.argwhere)
-flatnonzero = without_gradient(np.flatnonzero)
 nanargmax = without_gradient(np.nanargmax)
 nanargmin = without_gradient(np.nanargmin)
 lexsort = without_gradient(np.lexsort)
+nonzero = without_gradient(np.nonzero)
+flatnonzero = without_gradient(np.flatnonzero)
 searchsorted = without_gradient(np.searchsorted)
 digitize = without_gradient(np.digitize)
-bincount = without_gradient(np.bincount)
-histogram = without_gradient(np.histogram)
-histogram2d = without_gradient(np.histogram2d)
-histogramdd = without_gradient(np.histogramdd)
-histogram_bin_edges = without_gradient(np.histogram_bin_edges)
-spacing = without_gradient(np.spacing)
-bitwise_count = without_gradient(np.bitwise_count)
-left_shift = without_gradient(np.left_shift)
-right_shift = without_gradient(np.right_shift)
-intersect1d = without_gradient(np.intersect1d)
-setdiff1d = without_gradient(np.setdiff1d)
-setxor1d = without_gradient(np.setxor1d)
-union1d = without_gradient(np.union1d)
+count_nonzero = without_gradient(np.count_nonzero)
 unravel_index = without_gradient(np.unravel_index)
 ravel_multi_index = without_gradient(np.ravel_multi_index)
 diag_indices_from = without_gradient(np.diag_indices_from)
 tril_indices_from = without_gradient(np.tril_indices_from)
 triu_indices_from = without_gradient(np.triu_indices_from)
-shares_memory = without_gradient(np.shares_memory)
-may_share_memory = without_gradient(np.may_share_memory)
-empty_like = without_gradient(np.empty_like)
-einsum_path = without_gradient(np.einsum_path)
+shape = without_gradient(np.shape)
+size = without_gradient(np.size)
+ndim = without_gradient(np.ndim)
 matrix_rank = without_gradient(np.linalg.matrix_rank)
-argpartition = without_gradient(np.argpartition)
-ix_ = without_gradient(np.ix_)
+einsum_path = without_gradient(np.einsum_path)
+
+# Steps, with nothing but jumps between them
+
+floor = without_gradient(np.floor)
+ceil = without_gradient(np.ceil)
+rint = without_gradient(np.rint)
+round = without_gradient(np.round)
+around = without_gradient(np.around)
+trunc = without_gradient(np.trunc)
+fix = without_gradient(np.fix)
+floor_divide = without_gradient(np.floor_divide)
+spacing = without_gradient(np.spacing)
+
+# Of whole numbers, which have no neighbours to move to
+
+bitwise_and = without_gradient(np.bitwise_and)
+bitwise_or = without_gradient(np.bitwise_or)
+bitwise_xor = without_gradient(np.bitwise_xor)
+bitwise_count = without_gradient(np.bitwise_count)
+invert = without_gradient(np.invert)
+left_shift = without_gradient(np.left_shift)
+right_shift = without_gradient(np.right_shift)
+
+# Of the shape and the dtype alone
+
+empty_like = without_gradient(np.empty_like)

@@ -11,6 +11,7 @@ from . import (
     exponential,
     fourier,
     index,
+    interpolation,
     linalg,
     pieces,
     polynomials,

@@ -1,4 +1,4 @@
-"""The cases of interpolation."""
+"""The cases of the roots of polynomials."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import numpy as np
 
 from ...ops import polynomials
 from ..cases import Case, cases_of
-from ..inputs import Cases, uniform
+from ..inputs import Cases
 
 
-@cases_of(polynomials.Interp)
-def interp_cases(rng: np.random.Generator) -> Cases:
-    points = np.array([-1.0, 0.0, 0.5, 2.0])
-    for x in rng.uniform(-0.9, 1.9, (2, 3)) + 1e-3, np.array([-3.0, 0.25, 5.0]), np.array(0.75), np.zeros((0, 2)):
-        yield Case(polynomials.interp, x=x, xp=points, fp=uniform(rng, 4))
-    yield Case(polynomials.interp, x=np.array([0.5, 1.5]), xp=np.array([1.0]), fp=uniform(rng, 1))
+@cases_of(polynomials.Roots)
+def roots_cases(rng: np.random.Generator) -> Cases:
+    for p in [1.0, -6.0, 11.0, -6.0], [2.0, -1.0, -7.0, 0.0], [-0.5, 1.5], [3.0]:
+        yield Case(polynomials.roots, p=np.array(p))
+    yield Case(polynomials.Roots(), oracle=np.roots, p=np.array([]))
