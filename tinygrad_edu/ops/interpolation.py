@@ -49,9 +49,10 @@ class Interp(Op):
 
     def parts(self, g, x, xp):
         unknown = x != x                                            # there out is NaN whatever the points are; of one point it is fp
-        g, x = np.where(unknown & (xp.shape[0] > 1), 0, g), np.clip(np.where(unknown, 0, x), xp[0], xp[-1])
+        g, x = np.where(unknown & (xp.shape[0] > 1), 0, g), np.where(unknown, 0, x)
         i, j = self.ends(x, xp)
         part = (x - xp[i]) / self.width(xp, i, j)
+        part = np.where(x < xp[0], 0, np.where(x > xp[-1], 1, part))
         return scatter(g * (1 - part), (ARRAY,), (i,), xp.shape) + scatter(g * part, (ARRAY,), (j,), xp.shape)
 
     def ends(self, x, xp):

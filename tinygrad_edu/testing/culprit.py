@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .gradcheck import Derivative, GradientCheck
 
 NOT_RECORDED = (
-    "Every op that ran is right by itself at its inputs, so a part of the function is not recorded: look for detach(), numpy(), item() "
-    "or no_grad in it"
+    "Every op that ran is right by itself at its inputs. So a part of the function is not recorded (look for detach(), numpy(), item() or "
+    "no_grad in it), is computed in less than float64, or has another value now and then"
 )
 
 
@@ -72,8 +72,8 @@ def culprit_of(function: Callable, inputs: Any, order: int, check: Callable[...,
             try:
                 with np.errstate(all="ignore"):
                     result = check(op, operands, level)
-            except (DTypeError, GraphError, GradientCheckError):
-                break                   # it runs in float32, say, and cannot be compared with differences
+            except (DTypeError, GraphError, GradientCheckError, ValueError):
+                break                   # it runs in float32, say, or on NaN, and cannot be compared with differences
             if not result:
                 return _culprit(op, operands, line, result)
     return None
