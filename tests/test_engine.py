@@ -152,6 +152,54 @@ def test_create_graph_leaves_gradients_that_can_be_differentiated_in_grad():
     assert g.tolist() == [27.0] and x.grad.tolist() == [18.0]
 
 
+def test_create_graph_records_inside_no_grad_too():
+    x, start = leaf(2.0), tg.tensor(1.0, requires_grad=True)
+    y = (x**3).sum()
+    with tg.no_grad():
+        first, = tg.grad(y, x, start, create_graph=True)        # of another dtype than y
+        y.backward(create_graph=True)
+    for gradient in first, x.grad:
+        assert tg.grad(gradient.sum(), x, retain_graph=True)[0].tolist() == [12.0]
+    assert tg.grad(first.sum(), start)[0].item() == 12.0
+
+
+def test_a_gradient_of_complex_numbers_is_recorded_inside_no_grad_too():
+    z = leaf(2.0 + 1.0j)
+    y = (z * z * z).real.sum()
+    with tg.no_grad():
+        first, = tg.grad(y, z, create_graph=True, retain_graph=True)
+    outside, = tg.grad(y, z, create_graph=True)
+    second, truth = (tg.grad(gradient.real.sum(), z, retain_graph=True)[0].tolist() for gradient in (first, outside))
+    assert second == truth == [12.0 - 6.0j]
+
+
+def test_what_is_added_to_a_recorded_gradient_takes_no_history_from_it():
+    x = leaf(2.0)
+    (x**3).sum().backward(create_graph=True)
+    y = (5 * x).sum()
+    with tg.no_grad():
+        y.backward()
+    assert x.grad.tolist() == [17.0] and tg.grad(x.grad.sum(), x)[0].tolist() == [12.0]
+
+
+def test_no_line_runs_at_which_some_gradients_are_filled_and_some_are_not():
+    """An interrupt comes between two lines."""
+    leaves = [leaf(1.0) for _ in range(100)]
+    loss = sum(leaves[1:], leaves[0])
+    seen = set()
+
+    def trace(frame, event, argument):
+        seen.add(sum(x.node.grad is not None for x in leaves))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        loss.backward()
+    finally:
+        sys.settrace(None)
+    assert seen == {0, 100}
+
+
 def test_a_fused_op_whose_tensor_is_two_inputs_is_right_at_order_two():
     class Product(tg.Fused):
         def forward(self, a, b):

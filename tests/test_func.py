@@ -415,6 +415,25 @@ def test_an_argument_that_has_a_history_keeps_it_and_no_grad_is_touched():
         assert func.grad(lambda y: (y * y).sum())(y).node is None and func.grad(func.grad(lambda x: x**3))(x[0]).node is None
 
 
+@pytest.mark.parametrize("derivative", [
+    func.grad(lambda x: np.sum(x**3)),
+    lambda x: func.vjp(np.sin, x)[1](x),
+    lambda x: func.jvp(np.sin, (x,), (x,)),
+    lambda x: func.jvp(func.grad(lambda x: np.sum(x**3)), (x,), (x,)),
+    lambda x: func.hvp(lambda x: np.sum(x**3), (x,), (x,)),
+    func.hessian(lambda x: np.sum(x**3)),
+    func.jacobian(lambda x: np.concatenate([x**2] * 9)),
+    func.jacobian(lambda x: tg.nn.functional.linear(x, np.arange(128.0).reshape(32, 4))),
+    func.jacobian(func.jacobian(lambda x: np.concatenate([x, x]) ** 3)),
+], ids=["grad", "vjp", "jvp", "jvp of grad", "hvp", "hessian", "by columns", "by columns of a fused op", "jacobian of jacobian"])
+def test_derivatives_in_no_grad_are_those_outside(derivative, x):
+    truth = derivative(x)
+    with tg.no_grad():
+        found = derivative(x)
+    assert near(found, truth) and np.any(list(func._leaves(found))[-1].numpy())
+    assert all(leaf.node is None for leaf in func._leaves(found))
+
+
 def test_nothing_of_the_graph_remains():
     gc.disable()
     try:

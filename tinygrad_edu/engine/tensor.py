@@ -6,7 +6,7 @@ import difflib
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from itertools import count, repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -372,9 +372,9 @@ class Tensor:
         # With create_graph too grad gets memory of its own: the rule of a sum gives one gradient to both of its inputs.
         gradients = {node: _recorded_copy(found[node]) if create_graph else wrap(own(found, node)) for node in found}
         with _filling:
-            filled = {node: g if node.grad is None else node.grad + g for node, g in gradients.items()}
-            for node, g in filled.items():
-                node.grad = g
+            filled = {node: g if node.grad is None else _recorded_sum(node.grad, g) for node, g in gradients.items()}
+            # No line of Python runs in between, after which an interrupt could leave some filled and some not.
+            list(map(setattr, filled, repeat("grad"), filled.values()))
 
     # NumPy's protocols
 
@@ -583,12 +583,11 @@ def _gradients(
             raise ShapeError(f"{who}: {_called(output)} has shape {output.shape}, and so must its gradient, not {gradient.shape}")
         if gradient.dtype.kind == "c" and output.dtype.kind != "c":
             raise DTypeError(f"{who}: {_called(output)} is real, and its gradient is {gradient.dtype}; give its real part")
-        if gradient.dtype != output.dtype:
-            gradient = gradient.astype(output.dtype)
-        nodes.append(node)
-        if gradient.dtype.kind == "c":
+        if gradient.dtype != output.dtype or gradient.dtype.kind == "c":
             with enable_grad() if create_graph else no_grad():
-                gradient = gradient.conj()
+                gradient = gradient.astype(output.dtype)
+                gradient = gradient.conj() if gradient.dtype.kind == "c" else gradient
+        nodes.append(node)
         starts.append(gradient if create_graph else gradient._data)
     retain = create_graph if retain_graph is None else retain_graph
     targets = None if inputs is None else [tensor._node for tensor in inputs if tensor._node is not None]
@@ -668,7 +667,14 @@ def set_default_dtype(dtype: Any) -> None:
 
 def _recorded_copy(gradient: Tensor) -> Tensor:
     """A gradient that a recorded walk found, as users see it, in memory of its own. Of complex numbers the walk has the conjugate."""
-    return gradient.conj() if gradient.dtype.kind == "c" else gradient.copy()
+    with enable_grad():         # a walk that was recorded in no_grad, too
+        return gradient.conj() if gradient.dtype.kind == "c" else gradient.copy()
+
+
+def _recorded_sum(before: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient that is added to one from before; the history that either has stays, in no_grad too."""
+    with enable_grad():
+        return before + gradient
 
 
 def own(found: dict[Node, Any], node: Node) -> Any:
