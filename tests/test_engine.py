@@ -424,13 +424,59 @@ def test_a_hook_that_changes_the_shape_is_refused():
     assert x.grad is None
 
 
-def test_a_hook_cannot_write_into_the_gradient_of_others():
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_hook_cannot_write_into_the_gradient_of_others(create_graph):
     x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
     h = x * 1
     h.register_hook(lambda g: g.__imul__(2))
     with pytest.raises(tg.errors.MutationError, match="read-only"):
-        (h + y).sum().backward()
+        (h + y).sum().backward(create_graph=create_graph)
     assert x.grad is None and y.grad is None
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_hook_that_changes_a_gradient_without_axes_changes_the_one_that_it_returns(create_graph):
+    x = tg.tensor(3.0, requires_grad=True)
+    for hook, truth in ((lambda g: g.__imul__(2), 12.0), (lambda g: (g.__imul__(2), None)[1], 6.0)):
+        h = x * 1
+        h.register_hook(hook)
+        assert tg.grad(h * x + h * x, x, create_graph=create_graph)[0].item() == 6.0 + truth
+
+
+@pytest.mark.parametrize("change", [
+    lambda k: k.__imul__(10.0),
+    lambda k: k.__setitem__(0, 100.0),
+    lambda k: setattr(k, "grad", tg.ones_like(k)) or tg.optim.SGD([k], lr=1.0).step(),
+])
+def test_a_change_by_a_hook_is_noticed_in_the_walk_in_which_it_happens(change):
+    x, k = leaf(1.0, 2.0), leaf(2.0, 3.0)
+
+    def hook(g):
+        with tg.no_grad():
+            change(k)
+
+    for walk in lambda y: y.backward(), lambda y: tg.grad(y, x):
+        b = np.sin(x * k)
+        b.register_hook(hook)
+        with pytest.raises(tg.errors.MutationError, match=r"Multiply\(\) kept b"):
+            walk(b.sum())
+    assert x.grad is None
+
+
+def test_a_change_by_a_rule_is_noticed_in_the_walk_in_which_it_happens():
+    k = tg.tensor(np.array([2.0, 3.0]))
+
+    class Doubling(tg.Op):
+        def forward(self, x):
+            return x * 1
+
+        def grad_x(self, g):
+            k.__imul__(2.0)
+            return g
+
+    x = leaf(1.0, 2.0)
+    with pytest.raises(tg.errors.MutationError, match=r"Multiply\(\) kept b"):
+        Doubling()(x * k).sum().backward()
 
 
 def test_hooks_record_under_create_graph():

@@ -36,18 +36,15 @@ class Memory:
         self.count = 0
 
 
+latest = 0
+"""The moment of the latest change of any memory."""
+
 _memories: dict[int, Memory] = {}
-_latest = 0
-
-
-def latest() -> int:
-    """The moment of the latest change of any memory."""
-    return _latest
 
 
 def enter(*arrays: np.ndarray) -> None:
     """Say that arrays were changed in place just now, by the line of the user's code that is running."""
-    global _latest
+    global latest
     time = clock()
     line = users_line()
     for array in arrays:
@@ -63,7 +60,7 @@ def enter(*arrays: np.ndarray) -> None:
             memory.changes.clear()
             span = min(low for low, _ in spans), max(high for _, high in spans)
         memory.changes[span] = Change(time, line)
-    _latest = max(_latest, time)
+    latest = max(latest, time)
 
 
 def change_after(time: int, array: object) -> Change | None:

@@ -333,10 +333,10 @@ class Tensor:
 
         def run(g: Any) -> Any:
             recorded = isinstance(g, Tensor)
-            seen = g if recorded else wrap(read_only(g))       # other nodes may have the same array as their gradient
-            seen = seen.conj() if is_complex else seen
-            result = hook(seen)
-            if result is None or result is seen:
+            # Other nodes may have the same array as their gradient.
+            seen = wrap(read_only(g._data), g._node) if recorded else wrap(read_only(g))
+            result = hook(seen.conj() if is_complex else seen)
+            if result is None:
                 return g
             if not isinstance(result, Tensor):
                 result = wrap(np.asarray(result))
