@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -62,7 +63,7 @@ class Tensor:
     # _node    the place in the graph; None if this tensor needs no gradient.
     # _name    not set on most tensors.
     # _leaf    set where requires_grad_(False) took the node away: graphs from before gather their gradient there.
-    # _shared  set on a tensor that is a view of another's memory, and on that other.
+    # _shared  set on a tensor whose memory another may have: on a view and on what it is a view of, on what was detached or came from outside.
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> None:
         self._data: np.ndarray | np.generic = new_array(data, dtype)
@@ -176,13 +177,18 @@ class Tensor:
         if value is self._data:                     # x.data += 1 ends here
             changes.enter(self.data)
             return
-        value = value._data if isinstance(value, Tensor) else np.asarray(value)
+        if isinstance(value, Tensor):
+            value._shared = True
+            value = value._data
+        else:
+            value = np.asarray(value)
         if self._node is not None and (value.shape != self.shape or value.dtype != self.dtype):
             raise ShapeError(
                 f"data: {_called(self)} has shape {self.shape} and dtype {self.dtype} and needs a gradient, so its new data must be "
                 f"the same, not {value.shape} and {value.dtype}; make a new tensor instead"
             )
         self._data = value
+        self._shared = True
 
     def numpy(self) -> np.ndarray:
         """The array itself, not a copy; the way out of the graph, like data and detach."""
@@ -284,8 +290,14 @@ class Tensor:
         return self._node is None or self._node.op is None
 
     def detach(self) -> Tensor:
-        """A tensor of the same memory that needs no gradient."""
-        return wrap(self._array())
+        """A tensor of the same memory that needs no gradient.
+
+        What is written to it is in this tensor too, and no gradient knows of it; change x.detach().copy(). Values that are kept for a
+        gradient are watched, as always, and a change that is recorded is refused.
+        """
+        detached = wrap(self._array())
+        self._shared = detached._shared = True
+        return detached
 
     @property
     def grad(self) -> Tensor | None:
@@ -414,6 +426,7 @@ class Tensor:
     def __dlpack__(self, **settings: Any) -> Any:
         if self._node is not None:
             raise GraphError(f"dlpack: {_called(self)} records, and another library would know nothing of its history; give x.detach()")
+        self._shared = True
         return self.data.__dlpack__(**settings)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -474,6 +487,9 @@ class Tensor:
         if not self.is_leaf:
             raise GraphError(f"pickle: {_called(self)} was made by {self.op!r}; only leaves can be saved or copied: use x.detach()")
         return _restored, (type(self), self.data, self.requires_grad, self.name, self.grad)
+
+    def __copy__(self) -> Tensor:
+        return self.__deepcopy__({})        # in memory of its own, as the copy of an ndarray is
 
     def __deepcopy__(self, memo: dict) -> Tensor:
         function, (kind, data, requires_grad, name, grad) = self.__reduce__()
@@ -612,10 +628,11 @@ def change_in_place(x: Tensor, function: Callable[..., Tensor], *operands: Any) 
             f"in-place change: {_called(x)} is a leaf that requires grad, and its gradient belongs to the value that it has; "
             f"change it inside tg.no_grad(), or write x = x + ... instead of x += ..."
         )
-    if getattr(x, "_shared", False):
+    # A view that is gone does not matter, and a number without axes is replaced, not written to.
+    if getattr(x, "_shared", False) and isinstance(x._data, np.ndarray) and _most_references(x) > _NO_OTHERS:
         raise MutationError(
-            f"in-place change: {_called(x)} shares memory with another tensor (one is a view of the other), and the graph of that "
-            f"one would not know of the change; write x = x + ... instead of x += ..., or change x.copy()"
+            f"in-place change: {_called(x)} shares memory with another tensor or array (one is a view of the other, or detached), and the "
+            f"graph of that one would not know of the change; write x = x + ... instead of x += ..., or change x.copy()"
         )
     before = wrap(x._data.copy(), x._node)
     result = function(before, *[before if o is x else o for o in operands])
@@ -624,6 +641,24 @@ def change_in_place(x: Tensor, function: Callable[..., Tensor], *operands: Any) 
         result = result.astype(x.dtype)
     x._node = result._node
     return x
+
+
+def _most_references(x: Tensor) -> float:
+    """How many hold the memory of x: its array, and what that is a view of, up to what owns the memory; the most that one of them has.
+
+    Of memory that no array owns, such as another library's, nobody knows.
+    """
+    if not changes.owner_of(x._data)[1]:        # type: ignore[arg-type]
+        return math.inf
+    most = 0
+    held: Any = x._data
+    while held is not None:
+        most = max(most, sys.getrefcount(held))
+        held = changes.base_of(held)
+    return most
+
+
+_NO_OTHERS = _most_references(wrap(np.empty(1)))
 
 
 def _write(x: Tensor, value: Any) -> None:
