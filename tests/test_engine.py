@@ -1,5 +1,6 @@
 """The engine: recording, the walk, gradients of gradients, in-place changes, modes, and what is let go."""
 
+import array
 import asyncio
 import copy
 import gc
@@ -603,6 +604,32 @@ def test_creation_takes_the_promised_dtypes():
     assert tg.tensor(1.5).dtype == tg.zeros(2).dtype == tg.randn(2).dtype == tg.arange(0.0, 1.0, 0.5).dtype == np.float64
 
 
+def set_first(array, value):
+    array[0] = value
+
+
+@pytest.mark.parametrize("lose", [
+    lambda x: set_first(np.zeros(2), x[0]),
+    lambda x: set_first(np.zeros(2, complex), x[0]),
+    lambda x: set_first(array.array("d", [0.0]), x[0]),
+    lambda x: set_first(np.zeros((2, 2)), x[0]),
+    lambda x: np.zeros(2).put(0, x[0]),
+    lambda x: np.array([x[0], 1.0]),
+    lambda x: np.asarray(x),
+])
+def test_a_tensor_does_not_become_part_of_an_array_without_a_word(lose):
+    x = leaf(1.0, 2.0)
+    with pytest.raises((tg.errors.GraphError, ValueError)) as failure:       # of an element NumPy raises its own error, because of ours
+        lose(x)
+    assert "would silently lose its history" in str(failure.value.__cause__ or failure.value)
+    if lose.__code__.co_names[:1] == ("set_first",):
+        lose(x.detach())
+        with tg.no_grad():
+            lose(x)
+        set_first(np.zeros(2), float(x[0]))
+        set_first([0], x[0])
+
+
 # In place
 
 
@@ -726,7 +753,7 @@ def test_a_recorded_change_of_the_memory_of_an_array_is_refused():
 @pytest.mark.parametrize("change", [
     lambda y: y.__setitem__(0, y[0] + 1),
     lambda y: y.__setitem__(slice(1, None), y[:-1].copy()),
-    lambda y: (float(y[0]), np.tile(y, 2), y.flatten(), y.detach().sum()) and y.__iadd__(1),
+    lambda y: (y[0].item(), np.tile(y, 2), y.flatten(), y.detach().sum()) and y.__iadd__(1),
     lambda y: y.reshape(3, 1)[1:] is None or y.__imul__(2),
 ])
 def test_a_view_that_is_gone_is_no_matter(change):

@@ -455,12 +455,16 @@ class Tensor:
         return bool(self._data)
 
     def __float__(self) -> float:
+        if self._node is not None and is_grad_enabled():
+            guard.refuse_number(self, "float()")
         return float(self.item())
 
     def __int__(self) -> int:
         return int(self.item())
 
     def __complex__(self) -> complex:
+        if self._node is not None and is_grad_enabled():
+            guard.refuse_number(self, "complex()")
         return complex(self.item())
 
     def __index__(self) -> int:
