@@ -16,14 +16,50 @@ from numpy.lib.array_utils import byte_bounds
 
 from .node import clock
 
-MOST_RANGES = 64
+MOST_PLACES = 64
+"""How many places of one allocation are told apart."""
+
+MOST_WORK = 1000
+"""How many steps NumPy may take to tell whether two arrays have a byte in common."""
 
 
 class Change(NamedTuple):
-    """The latest change of one range of bytes."""
+    """The latest change of one place."""
 
     time: int
     line: str
+
+
+class Place(NamedTuple):
+    """The bytes from low to high; of an array that leaves some out, its layout: address, shape, strides and the size of an element."""
+
+    low: int
+    high: int
+    layout: tuple[int, tuple[int, ...], tuple[int, ...], int] | None = None
+
+    def overlaps(self, array: np.ndarray) -> bool:
+        """Whether array has one of these bytes. Where that is hard to tell it counts as if it had."""
+        low, high = byte_bounds(array)
+        if low >= self.high or self.low >= high:
+            return False
+        if self.layout is None and array.flags.forc:
+            return True
+        try:
+            return np.shares_memory(np.asarray(self), array, max_work=MOST_WORK)
+        except np.exceptions.TooHardError:
+            return True
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        address, shape, strides, itemsize = self.layout or (self.low, (self.high - self.low,), (1,), 1)
+        return {"data": (address, True), "shape": shape, "strides": strides, "typestr": f"|V{itemsize}", "version": 3}
+
+
+def _place_of(array: np.ndarray) -> Place:
+    address = array.__array_interface__["data"][0]
+    if array.flags.forc:
+        return Place(address, address + array.nbytes)
+    return Place(*byte_bounds(array), (address, array.shape, array.strides, array.itemsize))
 
 
 class Memory:
@@ -32,25 +68,25 @@ class Memory:
     def __init__(self, owner: np.ndarray | None) -> None:
         if owner is not None:
             self.alive = weakref.ref(owner, _forget(id(owner)))
-        self.changes: dict[tuple[int, int], Change] = {}
+        self.changes: dict[Place, Change] = {}
         self.count = 0
         self.latest = 0
 
-    def enter(self, span: tuple[int, int], change: Change) -> None:
-        """Say that a range of bytes was changed."""
+    def enter(self, place: Place, change: Change) -> None:
+        """Say that something was changed at a place."""
         self.count += 1
         self.latest = change.time
-        if span not in self.changes and len(self.changes) >= MOST_RANGES:
+        if place not in self.changes and len(self.changes) >= MOST_PLACES:
             # A loop over the elements of an array would fill the register: from here on the array counts as one range.
-            spans = [*self.changes, span]
+            places = [*self.changes, place]
             self.changes.clear()
-            span = min(low for low, _ in spans), max(high for _, high in spans)
-        self.changes[span] = change
+            place = Place(min([place.low for place in places]), max([place.high for place in places]))
+        self.changes[place] = change
 
-    def change_after(self, time: int, low: int, high: int) -> Change | None:
-        """The change of a byte from low to high after time, if there was one."""
-        for (start, stop), change in list(self.changes.items()):
-            if change.time > time and start < high and low < stop:
+    def change_after(self, time: int, array: np.ndarray) -> Change | None:
+        """The change of a byte of array after time, if there was one."""
+        for place, change in list(self.changes.items()):
+            if change.time > time and place.overlaps(array):
                 return change
         return None
 
@@ -76,7 +112,7 @@ def enter(*arrays: np.ndarray) -> None:
             memory = _owned[id(owner)] = Memory(owner)
         elif memory is None:
             memory = _borrowed[byte_bounds(owner)] = Memory(None)
-        memory.enter(byte_bounds(array), change)
+        memory.enter(_place_of(array), change)
     latest = max(latest, change.time)
 
 
@@ -91,7 +127,7 @@ def change_after(time: int, array: object) -> Change | None:
     same = [_owned.get(id(owner))] if owns else list(_owned.values())
     for memory in (*same, *_borrowed.values()):
         if memory is not None and memory.latest > time:
-            change = memory.change_after(time, *byte_bounds(array))
+            change = memory.change_after(time, array)
             if change is not None:
                 return change
     return None
