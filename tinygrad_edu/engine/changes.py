@@ -45,7 +45,7 @@ class Place(NamedTuple):
         if self.layout is None and array.flags.forc:
             return True
         try:
-            return np.shares_memory(np.asarray(self), array, max_work=MOST_WORK)
+            return np.shares_memory(np.asarray(self), array, max_work=MOST_WORK)      # type: ignore[arg-type]
         except np.exceptions.TooHardError:
             return True
 

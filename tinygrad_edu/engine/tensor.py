@@ -74,6 +74,8 @@ class Tensor:
             self.requires_grad_()
 
     if TYPE_CHECKING:
+        _shared: bool
+
         # What ops/ installs, said once more for type checkers and editors.
         def __add__(self, other: Any) -> Tensor: ...
         def __radd__(self, other: Any) -> Tensor: ...
