@@ -4,6 +4,7 @@ import collections
 import functools
 import gc
 import importlib
+import math
 import weakref
 
 import mpmath
@@ -415,6 +416,25 @@ def test_an_argument_that_has_a_history_keeps_it_and_no_grad_is_touched():
         assert func.grad(lambda y: (y * y).sum())(y).node is None and func.grad(func.grad(lambda x: x**3))(x[0]).node is None
 
 
+@pytest.mark.parametrize("derivative", [
+    func.grad(lambda x: np.sum(x**3)),
+    lambda x: func.vjp(np.sin, x)[1](x),
+    lambda x: func.jvp(np.sin, (x,), (x,)),
+    lambda x: func.jvp(func.grad(lambda x: np.sum(x**3)), (x,), (x,)),
+    lambda x: func.hvp(lambda x: np.sum(x**3), (x,), (x,)),
+    func.hessian(lambda x: np.sum(x**3)),
+    func.jacobian(lambda x: np.concatenate([x**2] * 9)),
+    func.jacobian(lambda x: tg.nn.functional.linear(x, np.arange(128.0).reshape(32, 4))),
+    func.jacobian(func.jacobian(lambda x: np.concatenate([x, x]) ** 3)),
+], ids=["grad", "vjp", "jvp", "jvp of grad", "hvp", "hessian", "by columns", "by columns of a fused op", "jacobian of jacobian"])
+def test_derivatives_in_no_grad_are_those_outside(derivative, x):
+    truth = derivative(x)
+    with tg.no_grad():
+        found = derivative(x)
+    assert near(found, truth) and np.any(list(func._leaves(found))[-1].numpy())
+    assert all(leaf.node is None for leaf in func._leaves(found))
+
+
 def test_nothing_of_the_graph_remains():
     gc.disable()
     try:
@@ -592,6 +612,32 @@ def test_a_function_that_has_no_gradient_is_called_by_its_name(f, error, said):
         with pytest.raises(error, match=said):
             func.hvp(wrong(f), (argument,), (x,))
     assert x.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: math.sin(x) * x,
+    lambda x: float(x) * x,
+    lambda x: complex(x).real * x,
+    lambda x: np.sin(x) * np.fromiter([x], float).sum() * x,
+    lambda x: func.grad(lambda y: y * math.sin(x))(x) * x,
+])
+def test_a_python_number_where_a_tensor_is_meant_is_refused(f):
+    for transformed in func.grad(f), func.jacobian(f), lambda x: func.jvp(f, (x,), (x,)):
+        with pytest.raises((GraphError, ValueError)) as failure:        # from within NumPy's function its own error is raised, because of this one
+            transformed(1.0)
+        said = str(failure.value.__cause__ or failure.value)
+        assert "<lambda> makes a Python number of a tensor" in said and "np.sin(x), not math.sin(x)" in said and "x.item()" in said
+
+
+def test_a_python_number_that_is_asked_for_is_a_constant():
+    seen = []
+
+    def f(x):
+        with tg.no_grad():
+            seen.append((float(x), int(x), f"{x:.1f}", bool(x)))
+        return x * x.item() * int(x)
+
+    assert func.grad(f)(3.0).item() == 9 and seen == [(3.0, 3, "3.0", True)]
 
 
 def test_a_number_that_is_changed_in_place_is_refused_too():

@@ -36,7 +36,7 @@ def test_dlpack_goes_to_pytorch_and_back():
     assert ours.tolist() == [0, 1, 2] and ours.dtype == np.float32
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
 def test_leaves_are_copied_with_gradient_and_name_and_others_refused(copied):
     x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
     (x * x).sum().backward()

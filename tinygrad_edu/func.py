@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from .engine import watching
+from .engine import guard, watching
 from .engine.backward import walk
 from .engine.batch import Batch
 from .engine.modes import enable_grad, is_grad_enabled, no_grad
@@ -67,8 +67,9 @@ def grad(f: Callable, argnums: Argnums = 0, has_aux: bool = False) -> Callable:
     Returns a function of the arguments of f, which gives the gradient: like the argument, or a tuple for a tuple of argnums; with has_aux
     a pair of it and what else f returned.
     Raises, by the name of f, ShapeError if it returns more than one number, DTypeError if it returns integers or no number, or an
-    argument is none, GraphError if what it returns does not depend on the arguments, MutationError if it changes one in place, and
-    ValueError for wrong argnums. If f depends on some of the numbers that it is differentiated by, the gradient of the others is 0.
+    argument is none, GraphError if what it returns does not depend on the arguments, or a Python number is made of a tensor on the way, as
+    math.sin does, MutationError if it changes an argument in place, and ValueError for wrong argnums. If f depends on some of the numbers
+    that it is differentiated by, the gradient of the others is 0.
 
     >>> def f(x):
     ...     return np.sum(x * np.sin(x))
@@ -271,7 +272,8 @@ class _Call:
     def _checked(self, f: Callable, given: list, settings: dict) -> Any:
         """What f returns, if it leaves its arguments as they are."""
         before = [(variable, variable._node, variable._data) for variable in self.variables]
-        result = f(*given, **settings)
+        with guard.differentiated(f"{self.who}: {self.name}"):
+            result = f(*given, **settings)
         for variable, node, value in before:
             if variable._node is not node or not (variable._data is value or np.array_equal(variable._data, value, equal_nan=True)):
                 raise MutationError(f"{self.who}: {self.name} changes {variable.name} in place; change x.copy()")

@@ -37,7 +37,6 @@ def walk(
         candidates = ancestors(outputs, oldest=min([node.order for node in targets], default=0))
         useful = between(candidates, targets)
         nodes = [node for node in candidates if node in useful]
-    latest_change = changes.latest()
     gathered: dict[Node, Any] = {}
     ours: set[Node] = set()     # the nodes whose gathered gradient is a sum that was allocated here, so that more can be added into it
     found: dict[Node, Any] = {}
@@ -64,7 +63,7 @@ def walk(
         op = node.op
         if node.kept is None:
             raise GraphError(_freed(node))
-        if node.order < latest_change:
+        if node.order < changes.latest:     # which hooks, rules and other threads may move during the walk
             _refuse_changed(node, parents, record)
         if watching.active:
             watching.reached(node, g, parents, record)

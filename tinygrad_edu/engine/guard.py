@@ -1,4 +1,4 @@
-"""Rules from outside the library that record themselves: what loses its history there is refused.
+"""Rules from outside the library that record themselves, and functions that are differentiated: what loses its history there is refused.
 
 In a gradient of a gradient it would be a constant, and the result wrong without a word: an array that forward computed and hid, or a
 tensor that left the graph. Ways out are said with the error, and detach() says on purpose that something is a constant.
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from opcode import opmap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -70,6 +71,42 @@ def refuse_leaving(tensor: Any, how: str) -> None:
 
 
 _OR_TWIN = "; or derive from Fused, where forward keeps what is needed, and composed is the same function from primitives"
+
+
+@contextmanager
+def differentiated(function: str) -> Iterator[None]:
+    """For the length of a block, a function is differentiated: math.sin(x) would make a constant of its argument."""
+    token = _differentiated.set(function)
+    try:
+        yield
+    finally:
+        _differentiated.reset(token)
+
+
+_differentiated: ContextVar[str | None] = ContextVar("differentiated", default=None)
+
+
+def refuse_number(tensor: Any, how: str) -> None:
+    """Raise if a Python number is taken for a tensor that records, and nobody has asked for a number: its history would be lost.
+
+    That is so in a function that is differentiated, by math.sin(x), and where an element of an array is set: array[0] = x. Elsewhere it is
+    float(loss), to be printed.
+    """
+    caller = sys._getframe(2)
+    if caller.f_code.co_code[caller.f_lasti] == _SET_ELEMENT:
+        raise GraphError(
+            f"an element of an array is set to a tensor of shape {tensor.shape} that records, and the array would silently lose its history; "
+            f"join tensors by tg.stack, or say that it is a number: array[i] = x.item()"
+        )
+    if function := _differentiated.get():
+        raise GraphError(
+            f"{function} makes a Python number of a tensor, by {how} or a function that does so, and what is computed from there would be a "
+            f"constant. Compute with operators and NumPy's functions, which take tensors: np.sin(x), not math.sin(x). If it is a constant, "
+            f"say so: x.item()"
+        )
+
+
+_SET_ELEMENT = opmap["STORE_SUBSCR"]
 
 
 def refuse_array(array: Any) -> None:

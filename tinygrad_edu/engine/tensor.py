@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from itertools import count, repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class Tensor:
     # _node    the place in the graph; None if this tensor needs no gradient.
     # _name    not set on most tensors.
     # _leaf    set where requires_grad_(False) took the node away: graphs from before gather their gradient there.
-    # _shared  set on a tensor that is a view of another's memory, and on that other.
+    # _shared  set on a tensor whose memory another may have: on a view and on what it is a view of, on what was detached or came from outside.
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> None:
         self._data: np.ndarray | np.generic = new_array(data, dtype)
@@ -73,6 +74,8 @@ class Tensor:
             self.requires_grad_()
 
     if TYPE_CHECKING:
+        _shared: bool
+
         # What ops/ installs, said once more for type checkers and editors.
         def __add__(self, other: Any) -> Tensor: ...
         def __radd__(self, other: Any) -> Tensor: ...
@@ -176,13 +179,18 @@ class Tensor:
         if value is self._data:                     # x.data += 1 ends here
             changes.enter(self.data)
             return
-        value = value._data if isinstance(value, Tensor) else np.asarray(value)
+        if isinstance(value, Tensor):
+            value._shared = True
+            value = value._data
+        else:
+            value = np.asarray(value)
         if self._node is not None and (value.shape != self.shape or value.dtype != self.dtype):
             raise ShapeError(
                 f"data: {_called(self)} has shape {self.shape} and dtype {self.dtype} and needs a gradient, so its new data must be "
                 f"the same, not {value.shape} and {value.dtype}; make a new tensor instead"
             )
         self._data = value
+        self._shared = True
 
     def numpy(self) -> np.ndarray:
         """The array itself, not a copy; the way out of the graph, like data and detach."""
@@ -284,8 +292,14 @@ class Tensor:
         return self._node is None or self._node.op is None
 
     def detach(self) -> Tensor:
-        """A tensor of the same memory that needs no gradient."""
-        return wrap(self._array())
+        """A tensor of the same memory that needs no gradient.
+
+        What is written to it is in this tensor too, and no gradient knows of it; change x.detach().copy(). Values that are kept for a
+        gradient are watched, as always, and a change that is recorded is refused.
+        """
+        detached = wrap(self._array())
+        self._shared = detached._shared = True
+        return detached
 
     @property
     def grad(self) -> Tensor | None:
@@ -333,10 +347,10 @@ class Tensor:
 
         def run(g: Any) -> Any:
             recorded = isinstance(g, Tensor)
-            seen = g if recorded else wrap(read_only(g))       # other nodes may have the same array as their gradient
-            seen = seen.conj() if is_complex else seen
-            result = hook(seen)
-            if result is None or result is seen:
+            # Other nodes may have the same array as their gradient.
+            seen = wrap(read_only(g._data), g._node) if recorded else wrap(read_only(g))
+            result = hook(seen.conj() if is_complex else seen)
+            if result is None:
                 return g
             if not isinstance(result, Tensor):
                 result = wrap(np.asarray(result))
@@ -372,9 +386,9 @@ class Tensor:
         # With create_graph too grad gets memory of its own: the rule of a sum gives one gradient to both of its inputs.
         gradients = {node: _recorded_copy(found[node]) if create_graph else wrap(own(found, node)) for node in found}
         with _filling:
-            filled = {node: g if node.grad is None else node.grad + g for node, g in gradients.items()}
-            for node, g in filled.items():
-                node.grad = g
+            filled = {node: g if node.grad is None else _recorded_sum(node.grad, g) for node, g in gradients.items()}
+            # No line of Python runs in between, after which an interrupt could leave some filled and some not.
+            list(map(setattr, filled, repeat("grad"), filled.values()))
 
     # NumPy's protocols
 
@@ -414,6 +428,7 @@ class Tensor:
     def __dlpack__(self, **settings: Any) -> Any:
         if self._node is not None:
             raise GraphError(f"dlpack: {_called(self)} records, and another library would know nothing of its history; give x.detach()")
+        self._shared = True
         return self.data.__dlpack__(**settings)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -442,12 +457,16 @@ class Tensor:
         return bool(self._data)
 
     def __float__(self) -> float:
+        if self._node is not None and is_grad_enabled():
+            guard.refuse_number(self, "float()")
         return float(self.item())
 
     def __int__(self) -> int:
         return int(self.item())
 
     def __complex__(self) -> complex:
+        if self._node is not None and is_grad_enabled():
+            guard.refuse_number(self, "complex()")
         return complex(self.item())
 
     def __index__(self) -> int:
@@ -474,6 +493,9 @@ class Tensor:
         if not self.is_leaf:
             raise GraphError(f"pickle: {_called(self)} was made by {self.op!r}; only leaves can be saved or copied: use x.detach()")
         return _restored, (type(self), self.data, self.requires_grad, self.name, self.grad)
+
+    def __copy__(self) -> Tensor:
+        return self.__deepcopy__({})        # in memory of its own, as the copy of an ndarray is
 
     def __deepcopy__(self, memo: dict) -> Tensor:
         function, (kind, data, requires_grad, name, grad) = self.__reduce__()
@@ -583,12 +605,11 @@ def _gradients(
             raise ShapeError(f"{who}: {_called(output)} has shape {output.shape}, and so must its gradient, not {gradient.shape}")
         if gradient.dtype.kind == "c" and output.dtype.kind != "c":
             raise DTypeError(f"{who}: {_called(output)} is real, and its gradient is {gradient.dtype}; give its real part")
-        if gradient.dtype != output.dtype:
-            gradient = gradient.astype(output.dtype)
-        nodes.append(node)
-        if gradient.dtype.kind == "c":
+        if gradient.dtype != output.dtype or gradient.dtype.kind == "c":
             with enable_grad() if create_graph else no_grad():
-                gradient = gradient.conj()
+                gradient = gradient.astype(output.dtype)
+                gradient = gradient.conj() if gradient.dtype.kind == "c" else gradient
+        nodes.append(node)
         starts.append(gradient if create_graph else gradient._data)
     retain = create_graph if retain_graph is None else retain_graph
     targets = None if inputs is None else [tensor._node for tensor in inputs if tensor._node is not None]
@@ -613,10 +634,11 @@ def change_in_place(x: Tensor, function: Callable[..., Tensor], *operands: Any) 
             f"in-place change: {_called(x)} is a leaf that requires grad, and its gradient belongs to the value that it has; "
             f"change it inside tg.no_grad(), or write x = x + ... instead of x += ..."
         )
-    if getattr(x, "_shared", False):
+    # A view that is gone does not matter, and a number without axes is replaced, not written to.
+    if getattr(x, "_shared", False) and isinstance(x._data, np.ndarray) and _most_references(x) > _NO_OTHERS:
         raise MutationError(
-            f"in-place change: {_called(x)} shares memory with another tensor (one is a view of the other), and the graph of that "
-            f"one would not know of the change; write x = x + ... instead of x += ..., or change x.copy()"
+            f"in-place change: {_called(x)} shares memory with another tensor or array (one is a view of the other, or detached), and the "
+            f"graph of that one would not know of the change; write x = x + ... instead of x += ..., or change x.copy()"
         )
     before = wrap(x._data.copy(), x._node)
     result = function(before, *[before if o is x else o for o in operands])
@@ -625,6 +647,24 @@ def change_in_place(x: Tensor, function: Callable[..., Tensor], *operands: Any) 
         result = result.astype(x.dtype)
     x._node = result._node
     return x
+
+
+def _most_references(x: Tensor) -> float:
+    """How many hold the memory of x: its array, and what that is a view of, up to what owns the memory; the most that one of them has.
+
+    Of memory that no array owns, such as another library's, nobody knows.
+    """
+    if not changes.owner_of(x._data)[1]:        # type: ignore[arg-type]
+        return math.inf
+    most = 0
+    held: Any = x._data
+    while held is not None:
+        most = max(most, sys.getrefcount(held))
+        held = changes.base_of(held)
+    return most
+
+
+_NO_OTHERS = _most_references(wrap(np.empty(1)))
 
 
 def _write(x: Tensor, value: Any) -> None:
@@ -668,7 +708,14 @@ def set_default_dtype(dtype: Any) -> None:
 
 def _recorded_copy(gradient: Tensor) -> Tensor:
     """A gradient that a recorded walk found, as users see it, in memory of its own. Of complex numbers the walk has the conjugate."""
-    return gradient.conj() if gradient.dtype.kind == "c" else gradient.copy()
+    with enable_grad():         # a walk that was recorded in no_grad, too
+        return gradient.conj() if gradient.dtype.kind == "c" else gradient.copy()
+
+
+def _recorded_sum(before: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient that is added to one from before; the history that either has stays, in no_grad too."""
+    with enable_grad():
+        return before + gradient
 
 
 def own(found: dict[Node, Any], node: Node) -> Any:

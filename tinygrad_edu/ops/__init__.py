@@ -69,7 +69,7 @@ _OPERATORS = {
 
 _METHODS = {
     "__neg__": elementwise.negative,
-    "__pos__": lambda self: self,
+    "__pos__": pieces.positive,
     "__abs__": elementwise.abs_,
     "__divmod__": pieces.divmod,
     "__rdivmod__": _swapped(pieces.divmod),

@@ -33,7 +33,9 @@ def from_numpy(array: np.ndarray, requires_grad: bool = False, name: str | None 
         raise DTypeError(f"from_numpy: got {type(array).__name__}; it needs to be a NumPy array, or use tg.tensor(...), which copies")
     if array.dtype.kind not in "biufc":
         raise DTypeError(f"from_numpy: the array has dtype {array.dtype}; a Tensor holds bools, ints, floats or complex numbers")
-    return _finished(np.asarray(array), requires_grad, name)
+    tensor = _finished(np.asarray(array), requires_grad, name)
+    tensor._shared = True
+    return tensor
 
 
 def from_dlpack(x: Any, requires_grad: bool = False, name: str | None = None) -> Tensor:

@@ -202,7 +202,7 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
         # No need to go through a copy of all of x.
         chosen = with_arrays(pattern, arrays)
         x.data[chosen] = value.data if isinstance(value, Tensor) else value
-        changes.enter(x.data)
+        changes.enter(x.data if arrays else x.data[chosen if Ellipsis in pattern else (*chosen, ...)])     # what was written, and as an array
 
 
 def _replaced(x: Tensor, pattern: tuple, arrays: tuple, value: Any) -> Tensor:
