@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DTypeError, GraphError, MutationError, ShapeError, UnsupportedError
+from ..errors import DTypeError, GraphError, MutationError, ReadOnlyError, ShapeError, UnsupportedError
 from . import changes, guard
 from .backward import describe, walk
 from .modes import enable_grad, is_grad_enabled, no_grad
 from .node import Node, leaf_node
+from .saying import name_of, said
 
 DISPATCH: dict[Callable, Callable] = {}
 """For each function of NumPy the function of ours that runs when it is called with a Tensor; filled by ops/."""
@@ -397,7 +398,10 @@ class Tensor:
         function = DISPATCH.get(ufunc) if method == "__call__" else METHODS.get((ufunc, method))
         if function is None:
             raise UnsupportedError(_unsupported(name))
-        return function(*inputs, **kwargs)
+        try:
+            return function(*inputs, **kwargs)
+        except Exception as error:
+            raise said(error, name, inputs, kwargs)
 
     def __array_function__(self, function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
         ours = DISPATCH.get(function)
@@ -405,9 +409,11 @@ class Tensor:
             LOADED_LATER[function.__module__]()
             ours = DISPATCH.get(function)
         if ours is None:
-            name = f"{function.__module__.removeprefix('numpy.')}.{function.__name__}".removeprefix("numpy.")
-            raise UnsupportedError(_unsupported(name))
-        return ours(*args, **kwargs)
+            raise UnsupportedError(_unsupported(name_of(function)))
+        try:
+            return ours(*args, **kwargs)
+        except Exception as error:
+            raise said(error, name_of(function), args, kwargs)
 
     # DLPack, by which other libraries take the memory of a tensor without a copy: torch.from_dlpack(x.detach())
 
@@ -636,9 +642,14 @@ def _write(x: Tensor, value: Any) -> None:
         x._data = value.astype(x.dtype)
         return
     if not x._data.flags.writeable:
-        raise MutationError(f"in-place change: the array of {_called(x)} is read-only; change x.copy()")
+        raise ReadOnlyError(is_read_only(x))
     x._data[...] = value
     changes.enter(x._data)
+
+
+def is_read_only(x: Tensor) -> str:
+    """What to say where the memory of x cannot be written."""
+    return f"in-place change: the array of {_called(x)} is read-only; change x.copy()"
 
 
 def new_array(data: Any, dtype: Any = None) -> np.ndarray | np.generic:

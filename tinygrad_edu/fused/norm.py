@@ -108,7 +108,7 @@ class Norm(Fused, Reduction):
         return out.astype(x.dtype, copy=False)
 
 
-@implements(np.linalg.norm)
+@implements(np.linalg.norm, bare=True)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
     """Norm of a vector or a matrix, or of those that lie along some axes of x.
 

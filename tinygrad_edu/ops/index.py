@@ -15,8 +15,9 @@ from ..engine import changes
 from ..engine.batch import Batch
 from ..engine.modes import is_grad_enabled
 from ..engine.op import Op
-from ..engine.tensor import Tensor, change_in_place
-from ..errors import DTypeError
+from ..engine.saying import said
+from ..engine.tensor import Tensor, change_in_place, is_read_only
+from ..errors import DTypeError, ReadOnlyError
 from .choosing import select
 
 ARRAY = "array"
@@ -201,7 +202,12 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
     else:
         # No need to go through a copy of all of x.
         chosen = with_arrays(pattern, arrays)
-        x.data[chosen] = value.data if isinstance(value, Tensor) else value
+        try:
+            x.data[chosen] = value.data if isinstance(value, Tensor) else value
+        except Exception as error:
+            if not x.data.flags.writeable:
+                raise ReadOnlyError(is_read_only(x)) from None
+            raise said(error, "setitem", (x, index, value), {})
         changes.enter(x.data)
 
 

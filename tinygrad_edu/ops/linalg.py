@@ -56,7 +56,7 @@ class MatMul(Op):
 _MATMUL = MatMul()
 
 
-@implements(np.matmul, np.linalg.matmul)
+@implements(np.matmul, np.linalg.matmul, bare=True)
 def matmul(a: Any, b: Any) -> Tensor:
     """The matrix product a @ b. A vector on the left is a row, on the right a column, and that axis is not in the result.
 

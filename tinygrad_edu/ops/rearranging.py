@@ -333,7 +333,7 @@ def matrix_transpose(x: Any, /) -> Tensor:
     return x.swapaxes(-1, -2)
 
 
-@implements(np.flip)
+@implements(np.flip, bare=True)
 def flip(m: Any, axis: Any = None) -> Tensor:
     """The elements in reverse order along the given axes, or along all.
 
@@ -341,7 +341,7 @@ def flip(m: Any, axis: Any = None) -> Tensor:
     Tensor([2., 1.])
     """
     m = as_tensor(m)
-    axes = range(m.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, m.ndim)
+    axes = range(m.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, m.ndim, "flip")
     return getitem(m, tuple([slice(None, None, -1) if i in axes else slice(None) for i in range(m.ndim)]))
 
 

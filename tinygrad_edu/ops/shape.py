@@ -207,7 +207,7 @@ def broadcast_back(g: Any, shape: tuple[int, ...]) -> Any:
     return BroadcastTo(shape)(g) if isinstance(g, Tensor) else np.broadcast_to(g, shape)
 
 
-@implements(np.reshape)
+@implements(np.reshape, bare=True)
 def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None) -> Tensor:
     """The elements of a in another shape. One size may be -1: what is left.
 
@@ -248,7 +248,7 @@ def _reshape_to(*shape: Any) -> Callable[..., Tensor]:
     return Reshape(tuple(map(index, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape))).record
 
 
-@implements(np.copy)
+@implements(np.copy, bare=True)
 def copy(a: Any, order: str = "C", subok: bool = False) -> Tensor:
     """A copy of a, in memory of its own, row by row; recorded. For order see reshape; subok stands for nothing here.
 
@@ -260,7 +260,7 @@ def copy(a: Any, order: str = "C", subok: bool = False) -> Tensor:
     return copy_by_rows(a)
 
 
-@implements(np.ravel)
+@implements(np.ravel, bare=True)
 def ravel(a: Any, order: str = "C") -> Tensor:
     """The elements of a along one axis, row by row; for order see reshape, and "K" is in the order of memory.
 
@@ -276,7 +276,7 @@ def ravel(a: Any, order: str = "C") -> Tensor:
     return Reshape((-1,))(a)
 
 
-@implements(np.transpose)
+@implements(np.transpose, bare=True)
 def transpose(a: Any, axes: Sequence[int] | None = None) -> Tensor:
     """The axes of a in another order; reversed if axes is None.
 
@@ -297,7 +297,7 @@ def transpose_method(self: Tensor, *axes: Any) -> Tensor:
     return transpose(self, None if not axes or axes == (None,) else axes[0] if isinstance(axes[0], Sequence) else axes)
 
 
-@implements(np.swapaxes)
+@implements(np.swapaxes, bare=True)
 def swapaxes(a: Any, axis1: int, axis2: int) -> Tensor:
     """a with two axes in each other's place.
 
@@ -307,7 +307,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Tensor:
     return SwapAxes(_axis("swapaxes", axis1, ndim(a)), _axis("swapaxes", axis2, ndim(a)))(a)
 
 
-@implements(np.squeeze)
+@implements(np.squeeze, bare=True)
 def squeeze(a: Any, axis: Any = None) -> Tensor:
     """a without axes of size 1: the given ones, or all of them.
 
@@ -320,7 +320,7 @@ def squeeze(a: Any, axis: Any = None) -> Tensor:
     return Squeeze(np.lib.array_utils.normalize_axis_tuple(axis, len(shape), "squeeze"))(a)
 
 
-@implements(np.expand_dims)
+@implements(np.expand_dims, bare=True)
 def expand_dims(a: Any, axis: Any) -> Tensor:
     """a with a new axis of size 1 at each of the given places, counted in the result.
 
@@ -331,7 +331,7 @@ def expand_dims(a: Any, axis: Any) -> Tensor:
     return ExpandDims(np.lib.array_utils.normalize_axis_tuple(axes, ndim(a) + len(axes), "expand_dims"))(a)
 
 
-@implements(np.broadcast_to)
+@implements(np.broadcast_to, bare=True)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Tensor:
     """array repeated to shape, as NumPy broadcasts, without a copy. subok stands for nothing here.
 
@@ -342,7 +342,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Tensor:
     return BroadcastTo(tuple(map(int, shape)) if isinstance(shape, Sequence) else (int(shape),))(array)
 
 
-@implements(np.concatenate)
+@implements(np.concatenate, bare=True)
 def concatenate(
     arrays: Sequence[Any], /, axis: int | None = 0, out: None = None, *, dtype: Any = None, casting: Any = "same_kind"
 ) -> Tensor:
@@ -363,7 +363,7 @@ def concatenate(
     return Concatenate(_axis("concatenate", axis, ndim(arrays[0])))(*arrays)
 
 
-@implements(np.stack)
+@implements(np.stack, bare=True)
 def stack(arrays: Sequence[Any], axis: int = 0, out: None = None, *, dtype: Any = None, casting: Any = "same_kind") -> Tensor:
     """Join arrays of one shape along a new axis. dtype, casting and out as in concatenate.
 

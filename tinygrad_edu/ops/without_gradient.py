@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.op import implements
+from ..engine.saying import name_of, said
 from ..engine.tensor import Tensor, wrap
 
 WITHOUT_GRADIENT: set[Callable] = set()
@@ -23,12 +24,15 @@ def without_gradient(function: Callable) -> Callable:
 
     WITHOUT_GRADIENT.add(function)
 
-    @implements(function)
+    @implements(function, bare=True)
     @wraps(function)
     def ours(*args: Any, **kwargs: Any) -> Any:
         if kwargs.get("out") is not None or len(args) > most:
             raise TypeError(f"{function.__name__}: out= is not taken; write out = {function.__name__}(...)")
-        return _wrapped(function(*_arrays(args), **{name: _arrays(value) for name, value in kwargs.items()}))
+        try:
+            return _wrapped(function(*_arrays(args), **{name: _arrays(value) for name, value in kwargs.items()}))
+        except Exception as error:
+            raise said(error, name_of(function), args, kwargs)
 
     return ours
 
