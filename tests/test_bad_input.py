@@ -3,7 +3,9 @@
 Mistakes in optimizers, modules and data are in the tests of those rooms.
 """
 
+import copy
 import inspect
+import pickle
 from functools import partial
 
 import numpy as np
@@ -55,7 +57,7 @@ MISTAKES = {
     "np.asarray": (lambda w: np.asarray(w), errors.GraphError, ["'weights'", "history", "detach"]),
     "np.array of tensors": (lambda w: np.array([w, w]), errors.GraphError, ["'weights'", "tg.stack"]),
     "an unsupported function": (lambda w: np.roots(w), errors.UnsupportedError, ["np.roots", "detach"]),
-    "an unsupported ufunc": (lambda w: np.subtract.accumulate(w), errors.UnsupportedError, ["np.subtract.accumulate", "nearest"]),
+    "an unsupported ufunc": (lambda w: np.subtract.accumulate(w), errors.UnsupportedError, ["np.subtract.accumulate", "np.add, np.multiply"]),
     "a method of a ufunc": (lambda w: np.add.reduceat(w, [0]), errors.UnsupportedError, ["np.add.reduceat"]),
     "an array += a tensor": (lambda w: np.ones((2, 3)).__iadd__(w), errors.UnsupportedError, ["out=", "array += tensor"]),
     "out=": (lambda w: w.sum(out=np.zeros(())), TypeError, ["sum", "out="]),
@@ -168,6 +170,11 @@ CALLS = {
     "svdvals": (lambda x, v: np.linalg.svdvals(v), ["linalg.svdvals(", "(2,)"]),
     "fft of more": (lambda x, v: np.fft.fftn(x, axes=(3,)), ["fft.fftn(", "(2, 3)"]),
     "hfft": (lambda x, v: np.fft.hfft(v, axis=4), ["fft.hfft(", "axis=4"]),
+    "solve": (lambda x, v: np.linalg.solve(x[:, :2], 2.0), ["solve", "no axes"]),
+    "positive": (lambda x, v: np.positive(v > 1), ["positive(", "bool"]),
+    "hstack without casting": (lambda x, v: np.hstack([v, v], dtype="f4", casting="no"), ["hstack(", "'no'", "float64", "float32"]),
+    "hstack into integers": (lambda x, v: np.hstack([v, v], dtype="i8"), ["hstack(", "same_kind"]),
+    "put_along_axis": (lambda x, v: np.put_along_axis(x, np.array([[1]]), 9.0, None), ["put_along_axis", "(1, 1)", "one axis"]),
     "a missing argument": (lambda x, v: np.take(x), ["take(", "indices"]),
 }
 
@@ -175,7 +182,7 @@ CALLS = {
 def said_by(call, *operands):
     with pytest.raises(Exception) as caught:      # noqa: PT011
         call(*operands)
-    return caught.value, str(caught.value)
+    return caught.value, "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
 
 
 @pytest.mark.parametrize("requires_grad", [False, True])
@@ -234,3 +241,53 @@ def test_what_is_read_only_is_refused_as_numpy_does():
     for change in (lambda: x.__iadd__(1), lambda: x.__setitem__(0, 1.0), lambda: x.fill(2.0)):
         error, text = said_by(change)
         assert isinstance(error, ValueError) and isinstance(error, errors.MutationError) and "read-only" in text and "x.copy()" in text
+
+
+def test_comparing_with_what_is_no_number_answers_as_numpy_does():
+    for x in (tg.tensor(V, requires_grad=True), tg.tensor(1.0)):
+        for other in ("a", None, np.datetime64("2020")):
+            assert (x == other).dtype == np.bool_ == (x != other).dtype and not (x == other).any() and (x != other).all()
+            assert (x == other).shape == x.shape
+    with pytest.raises(TypeError):
+        tg.tensor(V) < "a"      # noqa: B015
+
+
+def test_a_part_of_a_slice_that_is_no_integer_is_named():
+    with pytest.raises(TypeError, match=r"getitem: a slice has 1\.0"):
+        tg.tensor(V)[1.0:]
+
+
+@pytest.mark.parametrize("dtype", [object, "U3", "M8[s]"])
+def test_astype_refuses_what_tensor_refuses(dtype):
+    with pytest.raises(errors.DTypeError, match="astype.*numbers"):
+        tg.tensor(V).astype(dtype)
+
+
+def test_a_hint_is_given_only_where_it_is_near():
+    x = tg.tensor(V)
+    assert "nearest" not in said_by(np.strings.upper, x)[1]
+    assert "np.add" in said_by(np.subtract.reduce, x)[1] and "trunc" not in said_by(np.subtract.reduce, x)[1]
+
+
+def test_tangents_of_real_arguments_are_real():
+    for transform in (lambda v: tg.func.jvp(np.square, (V,), (v,)), lambda v: tg.func.vjp(np.square, V)[1](v)):
+        error, text = said_by(transform, V * 1j)
+        assert isinstance(error, errors.DTypeError) and text.startswith(("jvp", "vjp")) and "real part" in text
+
+
+def test_argnums_may_be_an_integer_of_numpy():
+    assert tg.func.grad(lambda a, b: a * b, argnums=np.int64(1))(2.0, 3.0).item() == 2
+    assert [g.item() for g in tg.func.grad(lambda a, b: a * b, argnums=(np.int64(1), 0))(2.0, 3.0)] == [2, 3]
+
+
+def test_a_picture_of_many_axes_is_short():
+    assert len(repr(tg.zeros((4,) * 9))) < 20_000 and repr(tg.ones((2,) * 5)).count("1.") == 32
+    assert repr(tg.zeros((40, 40)))[7:] == np.array2string(np.zeros((40, 40), np.float32), separator=", ", prefix="Tensor(") + ")"
+
+
+def test_a_leaf_with_a_recorded_gradient_can_be_pickled():
+    x = tg.tensor(2.0, requires_grad=True)
+    (x * x).backward(create_graph=True)
+    for again in (pickle.loads(pickle.dumps(x)), copy.deepcopy(x)):
+        assert again.requires_grad and again.grad.item() == 4 and not again.grad.requires_grad
+    assert x.grad.requires_grad

@@ -56,7 +56,7 @@ def said(error: Exception, name: str, args: tuple, kwargs: dict[str, Any]) -> Ex
     if error.args == (text,):
         error.args = (f"{call}: {text}",)
     elif isinstance(error, AxisError):
-        before = text.removesuffix(str(AxisError(error.axis, error.ndim)))      # what stands before NumPy's words, such as "source: "
+        before = text.partition(f"axis {error.axis} is out")[0]       # such as "source: "
         error.__init__(error.axis, error.ndim, f"{call}: {before}".removesuffix(": "))      # type: ignore[misc]
     else:
         error.add_note(call)

@@ -506,6 +506,8 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: None = None) 
     dtype = np.dtype(dtype)
     if x.dtype == dtype and not copy:
         return x
+    if dtype.kind not in "biufc" and dtype != x.dtype:
+        raise DTypeError(f"astype: {dtype} is no dtype of numbers; a Tensor holds bools, ints, floats or complex numbers")
     if x.dtype.kind == "c" and dtype.kind in "fiu":
         raise DTypeError(f"astype: the imaginary part of {x.dtype} would be lost in {dtype}; take x.real, x.imag or abs(x)")
     return AsType(dtype)(x if dtype.kind in "fc" else x.detach())       # whole numbers and bools have no gradient

@@ -7,6 +7,7 @@ An index is split in two: its pattern is a setting of the op, and its arrays are
 from __future__ import annotations
 
 import math
+from operator import index as whole
 from typing import Any
 
 import numpy as np
@@ -265,4 +266,7 @@ def with_arrays(pattern: tuple, arrays: tuple[np.ndarray, ...]) -> tuple:
 
 
 def _number(i: Any) -> int | None:
-    return None if i is None else i.__index__()
+    try:
+        return None if i is None else whole(i)
+    except TypeError:
+        raise TypeError(f"getitem: a slice has {i!r:.60}; it needs to have integers or None") from None

@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view as numpys_windows
 
 from ..engine.op import implements
 from ..engine.tensor import Tensor, wrap
-from .elementwise import astype, refuse_out
+from .elementwise import astype_method, refuse_out
 from .index import getitem, setitem
 from .reduce import as_tensor
 from .shape import broadcast_to, concatenate, ravel, reshape, transpose
@@ -34,13 +34,13 @@ def moves(function: Callable, *data: str) -> Callable[..., Any]:
     def ours(*args: Any, **kwargs: Any) -> Any:
         given = signature.bind(*args, **kwargs).arguments
         refuse_out(function.__name__, given.pop("out", None))
-        dtype = given.pop("dtype", None)
+        dtype, casting = given.pop("dtype", None), given.pop("casting", "same_kind")
         arrays = [array for name in data if name in given for array in _leaves(given[name])]
         places = Places(arrays)
         for name, value in given.items():
             given[name] = places.numbered(value) if name in data else _detached(value)
         result = places.taken(function(*inspect.BoundArguments(signature, given).args, **inspect.BoundArguments(signature, given).kwargs))
-        return result if dtype is None else astype(result, dtype)
+        return result if dtype is None else astype_method(result, dtype, casting=casting)
 
     return ours
 
@@ -256,7 +256,9 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> Non
     indices = _detached(indices)
     shape = _assigned("put_along_axis", arr).shape
     if axis is None:
-        setitem(arr, np.unravel_index(indices, shape), values)
+        if np.ndim(indices) != 1:
+            raise ValueError(f"put_along_axis: without an axis indices need to have one axis; they have shape {np.shape(indices)}")
+        setitem(arr, np.unravel_index(np.arange(arr.size)[indices], shape), values)
         return
     axis = np.lib.array_utils.normalize_axis_index(axis, len(shape))
     if np.ndim(indices) != len(shape):
@@ -275,8 +277,9 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
     Tensor([0., 2.])
     """
     dst = _assigned("copyto", dst)
-    if not np.can_cast(getattr(src, "dtype", type(src)), dst.dtype, casting):
-        raise TypeError(f"copyto: src is {getattr(src, 'dtype', type(src).__name__)}, which dst, {dst.dtype}, cannot take by {casting!r}")
+    dtype = src.dtype if isinstance(src, Tensor) else np.asarray(src).dtype
+    if not np.can_cast(dtype, dst.dtype, casting):
+        raise TypeError(f"copyto: src is {dtype}, which dst, {dst.dtype}, cannot take by {casting!r}")
     if where is True:
         setitem(dst, ..., src)
         return

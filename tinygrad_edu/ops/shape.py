@@ -218,13 +218,20 @@ def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None) -
     Tensor([[1., 2.],
             [3., 4.]])
     """
-    shape = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    shape = _several(shape)
     if copy is not None:
         np.reshape(a.data if isinstance(a, Tensor) else a, shape, order, copy=False if copy is False else None)     # raises what NumPy raises
         a = copy_by_rows(a) if copy else a
     if order != "C" and _by_columns("reshape", order, a):
         return transpose(_reshape_to(shape[::-1])(transpose(a)))
     return _reshape_to(shape)(a)
+
+
+def _several(sizes: Any) -> tuple[Any, ...]:
+    """A shape, or axes, as a tuple; given as one number, as a sequence or as an array."""
+    if type(sizes) is tuple:
+        return sizes
+    return tuple(sizes) if isinstance(sizes, Sequence) or getattr(sizes, "ndim", False) else (index(sizes),)
 
 
 def _by_columns(function: str, order: str, a: Any) -> bool:
@@ -239,7 +246,11 @@ def reshape_method(self: Tensor, *shape: Any, **settings: Any) -> Tensor:
     """x.reshape(2, 3) and x.reshape((2, 3)): see reshape."""
     if settings:
         return reshape(self, shape[0] if len(shape) == 1 else shape, **settings)
-    return _reshape_to(*(shape[0] if shape and type(shape[0]) is list else shape))(self)
+    try:
+        record = _reshape_to(*(shape[0] if shape and type(shape[0]) is list else shape))
+    except TypeError:               # an array, for which one cannot look
+        return reshape(self, shape[0] if len(shape) == 1 else shape)
+    return record(self)
 
 
 @lru_cache(maxsize=4096)
@@ -294,7 +305,9 @@ def transpose(a: Any, axes: Sequence[int] | None = None) -> Tensor:
 
 def transpose_method(self: Tensor, *axes: Any) -> Tensor:
     """x.transpose(), x.transpose(1, 0) and x.transpose((1, 0)): see transpose."""
-    return transpose(self, None if not axes or axes == (None,) else axes[0] if isinstance(axes[0], Sequence) else axes)
+    if not axes or axes[0] is None:
+        return transpose(self)
+    return transpose(self, _several(axes[0]) if len(axes) == 1 else axes)
 
 
 @implements(np.swapaxes, bare=True)
@@ -339,7 +352,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Tensor:
     Tensor([[1., 2.],
             [1., 2.]])
     """
-    return BroadcastTo(tuple(map(int, shape)) if isinstance(shape, Sequence) else (int(shape),))(array)
+    return BroadcastTo(tuple(map(int, _several(shape))))(array)
 
 
 @implements(np.concatenate, bare=True)
