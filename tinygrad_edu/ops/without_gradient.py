@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from functools import wraps
 from inspect import signature
@@ -59,6 +60,24 @@ less = without_gradient(np.less)
 less_equal = without_gradient(np.less_equal)
 equal = without_gradient(np.equal)
 not_equal = without_gradient(np.not_equal)
+
+
+def _answering(compare: Callable, name: str) -> Callable[[Tensor, Any], Tensor]:
+    """== or !=, which answer also where nothing can be compared, as with a string; the functions equal and not_equal raise there."""
+
+    def answer(self: Tensor, other: Any) -> Tensor:
+        try:
+            found = compare(self._data, _arrays(other))
+        except Exception as error:
+            raise said(error, name, (self, other), {})
+        return wrap(found if isinstance(found, (np.ndarray, np.generic)) else np.bool_(found))
+
+    return answer
+
+
+equals = _answering(operator.eq, "equal")
+differs = _answering(operator.ne, "not_equal")
+
 logical_and = without_gradient(np.logical_and)
 logical_or = without_gradient(np.logical_or)
 logical_not = without_gradient(np.logical_not)
