@@ -1,7 +1,7 @@
 """Which function was called, and with what, in the text of the error that comes out of it.
 
 A function may fail deep in another one, or in NumPy, and the error knows nothing of the name by which the user called. So it is told where
-it leaves the library, and there alone; while nothing fails, this costs nothing.
+it leaves the library, and there alone. Where functions of NumPy arrive anyway, this costs nothing while nothing fails.
 """
 
 from __future__ import annotations

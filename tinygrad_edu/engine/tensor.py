@@ -731,7 +731,7 @@ def _unsupported(name: str, method: str = "__call__") -> str:
         close = difflib.get_close_matches(name.split(".")[-1], sorted({f.__name__ for f in DISPATCH}), 1, cutoff=0.7)
         hint = f"; the nearest that does is np.{close[0]}" if close else ""
     else:
-        others = [f"np.{ufunc.__name__}" for ufunc, known in METHODS if known == method != "outer"]     # almost all have an outer
+        others = sorted([f"np.{ufunc.__name__}" for ufunc, known in METHODS if known == method != "outer"])     # almost all have an outer
         hint = f"; {method} does of {', '.join(others)}" if others else ""
     return f"np.{name} does not take Tensors{hint}; to leave the graph, call it with x.detach().numpy()"
 
