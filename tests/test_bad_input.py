@@ -3,11 +3,18 @@
 Mistakes in optimizers, modules and data are in the tests of those rooms.
 """
 
+import copy
+import inspect
+import pickle
+from functools import partial
+
 import numpy as np
 import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import errors
+from tinygrad_edu.engine.saying import name_of
+from tinygrad_edu.engine.tensor import DISPATCH
 from tinygrad_edu.nn import functional as F
 
 
@@ -50,8 +57,8 @@ MISTAKES = {
     "np.asarray": (lambda w: np.asarray(w), errors.GraphError, ["'weights'", "history", "detach"]),
     "np.array of tensors": (lambda w: np.array([w, w]), errors.GraphError, ["'weights'", "tg.stack"]),
     "an unsupported function": (lambda w: np.array2string(w), errors.UnsupportedError, ["np.array2string", "detach"]),
-    "an unsupported ufunc": (lambda w: np.subtract.accumulate(w), errors.UnsupportedError, ["np.subtract.accumulate", "nearest"]),
-    "a method of a ufunc": (lambda w: np.add.reduceat(w, [0]), errors.UnsupportedError, ["np.add.reduceat"]),
+    "an unsupported ufunc": (lambda w: np.subtract.accumulate(w), errors.UnsupportedError, ["np.subtract.accumulate", "accumulate does of np.add"]),
+    "a method of a ufunc": (lambda w: np.power.reduceat(w, [0]), errors.UnsupportedError, ["np.power.reduceat", "np.add"]),
     "an array += a tensor": (lambda w: np.ones((2, 3)).__iadd__(w), errors.UnsupportedError, ["out=", "array += tensor"]),
     "out=": (lambda w: w.sum(out=np.zeros(())), TypeError, ["sum", "out="]),
     "an operand that is no number": (lambda w: w + "a", errors.DTypeError, ["Add()", "str", "'a'"]),
@@ -124,3 +131,163 @@ def test_an_empty_batch_is_no_batch_norm_but_is_linear_and_dropout():
 def test_errors_are_also_the_built_in_ones():
     assert issubclass(errors.ShapeError, ValueError) and issubclass(errors.DTypeError, TypeError)
     assert issubclass(errors.GraphError, RuntimeError) and issubclass(errors.MutationError, RuntimeError)
+
+
+# Which function was called, and with what; the class of the error is NumPy's for arrays
+
+A = np.arange(6.0).reshape(2, 3)
+V = np.array([1.0, 2.0])
+
+CALLS = {
+    "take": (lambda x, v: np.take(x, 9), ["take(", "(2, 3)", "9"]),
+    "compress": (lambda x, v: np.compress([1, 0, 1, 1], v), ["compress(", "(2,)"]),
+    "insert": (lambda x, v: np.insert(v, 9, 1.0), ["insert(", "9"]),
+    "tile": (lambda x, v: np.tile(x, -1), ["tile(", "-1"]),
+    "resize": (lambda x, v: np.resize(v, -3), ["resize(", "-3"]),
+    "hstack": (lambda x, v: np.hstack([x, v]), ["hstack(", "(2, 3)", "(2,)"]),
+    "diagonal": (lambda x, v: np.diagonal(v), ["diagonal(", "(2,)"]),
+    "choose": (lambda x, v: np.choose([0, 5], [v, v]), ["choose(", "[0, 5]"]),
+    "fliplr": (lambda x, v: np.fliplr(v), ["fliplr(", "(2,)"]),
+    "rot90": (lambda x, v: np.rot90(v), ["rot90(", "(2,)"]),
+    "moveaxis": (lambda x, v: np.moveaxis(x, 0, 8), ["moveaxis(", "destination: axis 8"]),
+    "partition": (lambda x, v: np.partition(v, 9), ["partition(", "9"]),
+    "split into 0": (lambda x, v: np.split(x, 0), ["split(", "0"]),
+    "split without axes": (lambda x, v: np.split(x[0, 0], 2), ["split(", "0."]),
+    "broadcast_arrays": (lambda x, v: np.broadcast_arrays(x, v), ["broadcast_arrays(", "(2, 3)", "(2,)"]),
+    "quantile": (lambda x, v: np.quantile(v, 2.0), ["quantile(", "2.0"]),
+    "greater": (lambda x, v: np.greater(x, v), ["greater(", "(2, 3)", "(2,)"]),
+    "<": (lambda x, v: x < v, ["less(", "(2, 3)", "(2,)"]),
+    "==": (lambda x, v: x == v, ["equal(", "(2, 3)", "(2,)"]),
+    "&": (lambda x, v: x & x, ["bitwise_and(", "float64"]),
+    "argmax": (lambda x, v: x.argmax(5), ["argmax(", "5"]),
+    "pad": (lambda x, v: np.pad(x, ((1, 2),) * 3), ["pad(", "(2, 3)"]),
+    "searchsorted": (lambda x, v: np.searchsorted(x, 1.0), ["searchsorted(", "(2, 3)"]),
+    "add.reduce": (lambda x, v: np.add.reduce(x, axis=5), ["add.reduce(", "axis=5"]),
+    "unstack": (lambda x, v: np.unstack(x, axis=7), ["unstack(", "axis=7"]),
+    "cross": (lambda x, v: np.cross(x, x, axis=7), ["cross(", "axis=7"]),
+    "float_power": (lambda x, v: np.float_power(x, v), ["float_power(", "(2, 3)", "(2,)"]),
+    "linspace": (lambda x, v: np.linspace(x, v, 3), ["linspace(", "(2, 3)", "(2,)"]),
+    "svdvals": (lambda x, v: np.linalg.svdvals(v), ["linalg.svdvals(", "(2,)"]),
+    "fft of more": (lambda x, v: np.fft.fftn(x, axes=(3,)), ["fft.fftn(", "(2, 3)"]),
+    "hfft": (lambda x, v: np.fft.hfft(v, axis=4), ["fft.hfft(", "axis=4"]),
+    "solve": (lambda x, v: np.linalg.solve(x[:, :2], 2.0), ["solve", "no axes"]),
+    "positive": (lambda x, v: np.positive(v > 1), ["positive(", "bool"]),
+    "hstack without casting": (lambda x, v: np.hstack([v, v], dtype="f4", casting="no"), ["hstack(", "'no'", "float64", "float32"]),
+    "hstack into integers": (lambda x, v: np.hstack([v, v], dtype="i8"), ["hstack(", "same_kind"]),
+    "put_along_axis": (lambda x, v: np.put_along_axis(x, np.array([[1]]), 9.0, None), ["put_along_axis", "(1, 1)", "one axis"]),
+    "a missing argument": (lambda x, v: np.take(x), ["take(", "indices"]),
+}
+
+
+def said_by(call, *operands):
+    with pytest.raises(Exception) as caught:      # noqa: PT011
+        call(*operands)
+    return caught.value, "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+@pytest.mark.parametrize("called", CALLS)
+def test_an_error_says_what_was_called_and_has_numpys_class(called, requires_grad):
+    call, words = CALLS[called]
+    numpys, _ = said_by(call, A, V)
+    error, text = said_by(call, *(tg.tensor(a, requires_grad=requires_grad) for a in (A, V)))
+    assert isinstance(error, type(numpys)), (type(error), type(numpys))
+    for word in words:
+        assert word in text, text
+
+
+def test_an_assignment_says_what_it_got():
+    x = tg.tensor(V, name="steps")
+    for index, value, error, words in ((5, 1.0, IndexError, ["setitem(", "'steps'", "5"]), (slice(None), [1, 2, 3], ValueError, ["(3,)", "(2,)"])):
+        got, text = said_by(x.__setitem__, index, value)
+        assert isinstance(got, error) and all(word in text for word in words), text
+
+
+def with_only_an_axis(function):
+    parameters = [] if isinstance(function, np.ufunc) else list(inspect.signature(function).parameters.values())
+    return any(p.name == "axis" for p in parameters[1:]) and not any(
+        p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters[1:]
+    )
+
+
+@pytest.mark.parametrize("function", [f for f in DISPATCH if with_only_an_axis(f) and f not in (np.amax, np.amin)], ids=name_of)
+def test_each_function_with_an_axis_says_its_own_name_if_there_is_no_such_axis(function):
+    for call in (function, DISPATCH[function]):
+        error, text = said_by(partial(call, axis=9), tg.tensor(A))
+        assert isinstance(error, np.exceptions.AxisError), text
+        assert text.startswith((name_of(function), function.__name__)) and "axis 9" in text and text.count(f"{function.__name__}(") <= 1
+
+
+def test_what_was_called_is_said_once_and_not_of_errors_of_the_graph():
+    x = tg.tensor(V, requires_grad=True)
+    assert said_by(tg.fliplr, x)[1].count("float64 tensor of shape (2,)") == 1
+    assert said_by(np.multiply, x, np.ones(3))[1].startswith("Multiply(): a has shape (2,)")
+    assert said_by(np.take, tg.tensor(V), 9, 0)[1].startswith("take(float64 tensor of shape (2,), 9, 0): index 9")
+    assert said_by(tg.take, list(range(1000)), 10**6)[1].startswith("take([0, 1, 2, 3, 4, 5, ...], 1000000)")
+
+    class Leaving(tg.Op):
+        def forward(self, x):
+            return x * 1
+
+        def grad_x(self, g, x):
+            return g * np.take(np.ones(1), 9)
+
+    error, text = said_by(Leaving()(x).sum().backward)
+    assert "take(" not in text and isinstance(error, IndexError)
+
+
+def test_what_is_read_only_is_refused_as_numpy_does():
+    x = tg.broadcast_to(tg.tensor(1.0), (3,))
+    for change in (lambda: x.__iadd__(1), lambda: x.__setitem__(0, 1.0), lambda: x.fill(2.0)):
+        error, text = said_by(change)
+        assert isinstance(error, ValueError) and isinstance(error, errors.MutationError) and "read-only" in text and "x.copy()" in text
+
+
+def test_comparing_with_what_is_no_number_answers_as_numpy_does():
+    for x in (tg.tensor(V, requires_grad=True), tg.tensor(1.0)):
+        for other in ("a", None, np.datetime64("2020")):
+            assert (x == other).dtype == np.bool_ == (x != other).dtype and not (x == other).any() and (x != other).all()
+            assert (x == other).shape == x.shape
+    with pytest.raises(TypeError):
+        tg.tensor(V) < "a"      # noqa: B015
+
+
+def test_a_part_of_a_slice_that_is_no_integer_is_named():
+    with pytest.raises(TypeError, match=r"getitem: a slice has 1\.0"):
+        tg.tensor(V)[1.0:]
+
+
+@pytest.mark.parametrize("dtype", [object, "U3", "M8[s]"])
+def test_astype_refuses_what_tensor_refuses(dtype):
+    with pytest.raises(errors.DTypeError, match="astype.*numbers"):
+        tg.tensor(V).astype(dtype)
+
+
+def test_a_hint_is_given_only_where_it_is_near():
+    x = tg.tensor(V)
+    assert "nearest" not in said_by(np.strings.upper, x)[1]
+    assert "np.add" in said_by(np.power.reduce, x)[1] and "trunc" not in said_by(np.power.reduce, x)[1]
+
+
+def test_tangents_of_real_arguments_are_real():
+    for transform in (lambda v: tg.func.jvp(np.square, (V,), (v,)), lambda v: tg.func.vjp(np.square, V)[1](v)):
+        error, text = said_by(transform, V * 1j)
+        assert isinstance(error, errors.DTypeError) and text.startswith(("jvp", "vjp")) and "real part" in text
+
+
+def test_argnums_may_be_an_integer_of_numpy():
+    assert tg.func.grad(lambda a, b: a * b, argnums=np.int64(1))(2.0, 3.0).item() == 2
+    assert [g.item() for g in tg.func.grad(lambda a, b: a * b, argnums=(np.int64(1), 0))(2.0, 3.0)] == [2, 3]
+
+
+def test_a_picture_of_many_axes_is_short():
+    assert len(repr(tg.zeros((4,) * 9))) < 20_000 and repr(tg.ones((2,) * 5)).count("1.") == 32
+    assert repr(tg.zeros((40, 40)))[7:] == np.array2string(np.zeros((40, 40), np.float32), separator=", ", prefix="Tensor(") + ")"
+
+
+def test_a_leaf_with_a_recorded_gradient_can_be_pickled():
+    x = tg.tensor(2.0, requires_grad=True)
+    (x * x).backward(create_graph=True)
+    for again in (pickle.loads(pickle.dumps(x)), copy.deepcopy(x)):
+        assert again.requires_grad and again.grad.item() == 4 and not again.grad.requires_grad
+    assert x.grad.requires_grad

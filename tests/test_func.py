@@ -19,7 +19,7 @@ from tinygrad_edu.engine.op import Elementwise
 from tinygrad_edu.errors import DTypeError, GraphError, MutationError, ShapeError
 from tinygrad_edu.nn import functional as F
 from tinygrad_edu.testing import all_cases
-from tinygrad_edu.testing.gradcheck import _difference
+from tinygrad_edu.testing.gradcheck import _Line
 
 Point = collections.namedtuple("Point", "x y")
 
@@ -107,7 +107,7 @@ def test_a_jvp_is_the_limit_of_differences(x):
     v = np.array([0.3, -0.7])
     out, change = func.jvp(f, (x,), (t,))
     assert near(out, f(x))
-    assert np.sum(v * change.numpy()) == pytest.approx(_difference(lambda x: f(x), [x], 0, 1e-3, t, [v]), rel=1e-8)
+    assert np.sum(v * change.numpy()) == pytest.approx(_Line(lambda x: f(x), [x], 0, [v]).derivative(t, 1e-3), rel=1e-8)
 
 
 def test_jvp_and_vjp_and_jacobian_agree(x):
@@ -133,7 +133,7 @@ def test_a_function_with_linear_algebra_has_the_hessian_of_differences():
     f = lambda x: np.sum(np.linalg.solve(np.eye(3) + np.outer(x, x), np.sin(x)))  # noqa: E731
     x = np.array([1.0, 2.0, 3.0])
     gradient = func.grad(f)
-    rows = [_difference(lambda x: gradient(x), [x], 0, 1e-3, direction, [np.eye(3)[i]]) for i in range(3) for direction in np.eye(3)]
+    rows = [_Line(lambda x: gradient(x), [x], 0, [row]).derivative(direction, 1e-3) for row in np.eye(3) for direction in np.eye(3)]
     assert near(func.hessian(f)(x), np.reshape(rows, (3, 3)), 1e-9)
     assert func.hessian(f)(tg.tensor([1.0, 2.0, 3.0])).dtype == np.float32
 

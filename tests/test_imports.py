@@ -15,7 +15,7 @@ ORDER = [
 """The rooms of the house. Each may import from those after it; two of one level may not import each other."""
 
 ENGINE_ORDER = [
-    {"op"}, {"recording", "definition"}, {"tensor", "anomaly"}, {"backward"}, {"modes", "batch", "changes", "watching"}, {"node", "guard"},
+    {"op"}, {"recording", "definition"}, {"tensor", "anomaly"}, {"backward"}, {"modes", "batch", "changes", "watching"}, {"node", "guard", "saying"},
 ]
 
 USERS = {"cli", "examples"}

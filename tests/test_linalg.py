@@ -527,3 +527,30 @@ def test_gradients_of_two_orders_are_pytorchs(name):
     if name in ("cholesky", "eigvalsh", "eigh vectors"):
         second, second_y = symmetric(second), symmetric(second_y)
     np.testing.assert_allclose(second, second_y, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("ord", [None, 2, -2, 1, -1, np.inf, -np.inf, 0, 3, -3, "fro", "nuc"])
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 1), (-2, -1)])
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (0, 0), (2, 0, 3)])
+@np.errstate(all="ignore")
+def test_norms_without_elements_are_numpys(shape, axis, ord):
+    for keepdims in (False, True):
+        x = tg.tensor(np.zeros(shape), requires_grad=True)
+        try:
+            expected = np.linalg.norm(np.zeros(shape), ord, axis, keepdims)
+        except (ValueError, TypeError) as error:
+            with pytest.raises(ValueError if isinstance(error, ValueError) else TypeError):
+                np.linalg.norm(x, ord, axis, keepdims)
+            continue
+        out = np.linalg.norm(x, ord, axis, keepdims)
+        assert np.array_equal(out.detach(), expected) and out.shape == np.shape(expected)
+        if out.requires_grad:
+            out.sum().backward()
+            assert x.grad.shape == shape
+
+
+def test_matrices_without_elements_have_all_their_vectors():
+    for decompose in (np.linalg.svd, lambda a: np.linalg.qr(a.swapaxes(0, 1), "complete")):
+        for ours, theirs in zip(decompose(tg.tensor(np.zeros((0, 3)), requires_grad=True)), decompose(np.zeros((0, 3))), strict=True):
+            assert np.array_equal(ours.detach(), theirs)
+    assert np.isclose(np.linalg.vector_norm(tg.tensor([3.0, 4.0]), ord=None).item(), 5)

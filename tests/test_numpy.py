@@ -255,3 +255,24 @@ def test_random_numbers_follow_the_seed_or_the_generator():
     assert draws[0] == draws[1]
     with pytest.raises(TypeError, match="generator"):
         tg.rand(3, generator=1)
+
+
+SHAPES = {
+    "reshape": lambda x: np.reshape(x, np.array([3, 2])), "x.reshape": lambda x: x.reshape(np.array([3, 2])),
+    "reshape to one": lambda x: np.reshape(x, np.array(6)), "x.reshape of a list": lambda x: x.reshape([3, 2]),
+    "broadcast_to": lambda x: np.broadcast_to(x, np.array([2, 2, 3])), "x.transpose": lambda x: x.transpose(np.array([1, 0])),
+    "x.transpose(None)": lambda x: x.transpose(None),
+}
+
+
+@pytest.mark.parametrize("shaped", SHAPES)
+def test_a_shape_may_be_an_array(shaped):
+    same(SHAPES[shaped](tg.tensor(A)), SHAPES[shaped](A))
+
+
+def test_assignment_takes_lists_and_negative_places():
+    for assign in (lambda x: np.copyto(x, [3.0, 4.0, 5.0]), lambda x: np.put_along_axis(x, np.array([-1, 0]), 9.0, None)):
+        ours, theirs = tg.tensor(B), B.copy()
+        assign(ours)
+        assign(theirs)
+        same(ours, theirs)

@@ -31,6 +31,17 @@ def leaf(values=A, **settings):
         lambda x: np.minimum.reduce(x, axis=1),
         lambda x: np.add.accumulate(x, 1),
         lambda x: np.multiply.accumulate(x),
+        lambda x: np.maximum.accumulate(x, 1),
+        lambda x: np.minimum.accumulate(x),
+        lambda x: np.subtract.reduce(x),
+        lambda x: np.divide.reduce(x, 1, keepdims=True),
+        lambda x: np.logaddexp.reduce(x, (0, 1)),
+        lambda x: np.logaddexp2.reduce(x, None),
+        lambda x: np.hypot.reduce(x, axis=-1),
+        lambda x: np.fmax.reduce(x),
+        lambda x: np.fmin.reduce(x, axis=None),
+        lambda x: np.add.reduceat(x, [0, 1, 0]),
+        lambda x: np.add.reduceat(x, [0, 2, 1, 1], axis=1),
     ],
 )
 def test_values_and_gradients(function):
@@ -50,11 +61,35 @@ def test_steps_are_returned_and_dtypes_kept():
 
 
 @pytest.mark.parametrize(
-    "call", [lambda x: np.add.at(x, [0], 1.0), lambda x: np.subtract.reduce(x), lambda x: np.add.reduceat(x, [0]), lambda x: np.power.accumulate(x)]
+    "call",
+    [lambda x: np.multiply.at(x, [0], 1.0), lambda x: np.power.reduce(x), lambda x: np.subtract.reduceat(x, [0]), lambda x: np.power.accumulate(x)],
 )
 def test_other_methods_of_ufuncs_are_refused_by_name(call):
     with pytest.raises(tg.errors.UnsupportedError, match=r"np\.\w+\.\w+ does not take Tensors"):
         call(leaf())
+
+
+def test_methods_of_nothing_and_of_nan_are_numpys():
+    for method in (lambda x: np.logaddexp.reduce(x[:0]), lambda x: np.fmax.reduce(x, 1), lambda x: np.minimum.accumulate(x, 1)):
+        values = np.where(A == A[0, 1], np.nan, A)
+        np.testing.assert_array_equal(method(tg.tensor(values)), method(values))
+    for method in (lambda x: np.subtract.reduce(x[:0]), lambda x: np.subtract.reduce(x, None), lambda x: np.add.reduceat(x, [5])):
+        with pytest.raises(Exception) as numpys:        # noqa: PT011
+            method(A)
+        with pytest.raises(numpys.type, match=r"(subtract|add)\.reduce"):
+            method(leaf())
+
+
+def test_add_at_adds_as_often_as_an_index_repeats_and_is_recorded():
+    x, theirs = tg.tensor(A), A.copy()
+    b = tg.tensor([1.0, 2.0, 5.0], dtype="float64", requires_grad=True)
+    np.add.at(x, ([0, 0, 1], 1), b * b)
+    np.add.at(theirs, ([0, 0, 1], 1), [1.0, 4.0, 25.0])
+    np.testing.assert_array_equal(x.detach(), theirs)
+    (x * x).sum().backward()
+    np.testing.assert_allclose(b.grad, 4 * b.detach() * theirs[[0, 0, 1], 1])
+    with pytest.raises(TypeError, match="write to a tensor"):
+        np.add.at(A, [0], b[0])
 
 
 def test_methods_without_gradient():

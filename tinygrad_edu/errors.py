@@ -17,6 +17,10 @@ class MutationError(GraphError):
     """A value that the backward pass needs was changed in place after it was kept."""
 
 
+class ReadOnlyError(MutationError, ValueError):
+    """A value that cannot be changed in place, because its memory is read-only."""
+
+
 class DefinitionError(TypeError):
     """An op whose class does not say what an op must say; raised when the class is made."""
 

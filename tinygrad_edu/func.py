@@ -241,7 +241,7 @@ class _Call:
         self._start = clock()
         given = list(arguments)
         positions = _positions(who, self.name, argnums, len(given))
-        self.wanted = given[argnums] if isinstance(argnums, int) else tuple([given[i] for i in positions])
+        self.wanted = given[argnums] if isinstance(argnums, (int, np.integer)) else tuple([given[i] for i in positions])
         for i in positions:
             given[i] = _mapped(partial(self._variable, f"argument {i} of {self.name}"), given[i])
         records = is_grad_enabled()
@@ -464,7 +464,7 @@ def _positions(who: str, name: str, argnums: Any, count: int) -> tuple[int, ...]
     if argnums is None:
         return tuple(range(count))
     positions = argnums if isinstance(argnums, tuple) else (argnums,)
-    if not all(isinstance(i, int) and not isinstance(i, bool) for i in positions):
+    if not all(isinstance(i, (int, np.integer)) and not isinstance(i, bool) for i in positions):
         raise TypeError(f"{who}: argnums is {argnums!r}; it needs to be an int or a tuple of ints")
     if not all(-count <= i < count for i in positions):
         raise ValueError(f"{who}: argnums is {argnums!r}, and {name} is given {count} arguments by position; count them from 0")
@@ -540,6 +540,8 @@ def _like(tree: Any, given: Any, what: str) -> list[Tensor]:
         value = given if isinstance(given, Tensor) else wrap(_value(given, what))
         if value.shape != np.shape(getattr(tree, "_data", tree)):
             raise ShapeError(f"{what} has shape {value.shape}, and needs to have {np.shape(getattr(tree, '_data', tree))}")
+        if value.dtype.kind == "c" and not np.iscomplexobj(getattr(tree, "_data", tree)):
+            raise DTypeError(f"{what} is {value.dtype}, and needs to be real, as {_described(tree)} is; give its real part")
         return [value]
     keyed = dict(others or ())
     if others is None or type(tree) is not type(given) or keyed.keys() != dict(children).keys():

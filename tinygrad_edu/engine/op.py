@@ -17,6 +17,7 @@ from .definition import define
 from .guard import recording, ways_out
 from .node import Node
 from .recording import as_tensor, recorded, recorder
+from .saying import name_of, saying
 from .tensor import DISPATCH, Tensor, read_only, wrap
 
 _SETTINGS = (bool, int, float, complex, str, bytes, tuple, slice, types.NoneType, types.EllipsisType, np.dtype, type, np.generic)
@@ -350,10 +351,14 @@ def public(function: Any, op: Op, name: str | None = None) -> Callable[..., Tens
     return record
 
 
-def implements(*functions: Callable) -> Callable[[Callable], Callable]:
-    """Decorator: the function runs when one of NumPy's functions is called with a Tensor."""
+def implements(*functions: Callable, bare: bool = False) -> Callable[[Callable], Callable]:
+    """Decorator: the function runs when one of NumPy's functions is called with a Tensor.
+
+    Its errors say the name of the first, also where it is called itself. In a bare one, for training steps, they have to by themselves.
+    """
 
     def register(ours: Callable) -> Callable:
+        ours = ours if bare else saying(name_of(functions[0]))(ours)
         for function in functions:
             DISPATCH[function] = ours
         return ours

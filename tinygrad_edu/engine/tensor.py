@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DTypeError, GraphError, MutationError, ShapeError, UnsupportedError
+from ..errors import DTypeError, GraphError, MutationError, ReadOnlyError, ShapeError, UnsupportedError
 from . import changes, guard
 from .backward import describe, walk
 from .modes import enable_grad, is_grad_enabled, no_grad
 from .node import Node, leaf_node
+from .saying import name_of, said
 
 DISPATCH: dict[Callable, Callable] = {}
 """For each function of NumPy the function of ours that runs when it is called with a Tensor; filled by ops/."""
@@ -410,8 +411,11 @@ class Tensor:
             )
         function = DISPATCH.get(ufunc) if method == "__call__" else METHODS.get((ufunc, method))
         if function is None:
-            raise UnsupportedError(_unsupported(name))
-        return function(*inputs, **kwargs)
+            raise UnsupportedError(_unsupported(name, method))
+        try:
+            return function(*inputs, **kwargs)
+        except Exception as error:
+            raise said(error, name, inputs, kwargs)
 
     def __array_function__(self, function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
         ours = DISPATCH.get(function)
@@ -419,9 +423,11 @@ class Tensor:
             LOADED_LATER[function.__module__]()
             ours = DISPATCH.get(function)
         if ours is None:
-            name = f"{function.__module__.removeprefix('numpy.')}.{function.__name__}".removeprefix("numpy.")
-            raise UnsupportedError(_unsupported(name))
-        return ours(*args, **kwargs)
+            raise UnsupportedError(_unsupported(name_of(function)))
+        try:
+            return ours(*args, **kwargs)
+        except Exception as error:
+            raise said(error, name_of(function), args, kwargs)
 
     # DLPack, by which other libraries take the memory of a tensor without a copy: torch.from_dlpack(x.detach())
 
@@ -477,7 +483,9 @@ class Tensor:
 
     def __repr__(self) -> str:
         kind = type(self).__name__
-        values = np.array2string(np.asarray(self._data), separator=", ", prefix=f"{kind}(")
+        # At each end of an axis as many elements as NumPy shows, and fewer of many axes, or there would be millions.
+        edge = min(np.get_printoptions()["edgeitems"], 2 if self.ndim == 5 else 1) if self.ndim > 4 else None
+        values = np.array2string(np.asarray(self._data), separator=", ", prefix=f"{kind}(", edgeitems=edge)
         parts = [values]
         if self.dtype not in (_default_dtype, np.dtype(np.int64), np.dtype(np.bool_)):
             parts.append(f"dtype={self.dtype.name}")
@@ -492,14 +500,15 @@ class Tensor:
     def __reduce__(self) -> tuple:
         if not self.is_leaf:
             raise GraphError(f"pickle: {_called(self)} was made by {self.op!r}; only leaves can be saved or copied: use x.detach()")
-        return _restored, (type(self), self.data, self.requires_grad, self.name, self.grad)
+        grad = None if self.grad is None else self.grad.detach()
+        return _restored, (type(self), self.data, self.requires_grad, self.name, grad)
 
     def __copy__(self) -> Tensor:
         return self.__deepcopy__({})        # in memory of its own, as the copy of an ndarray is
 
     def __deepcopy__(self, memo: dict) -> Tensor:
         function, (kind, data, requires_grad, name, grad) = self.__reduce__()
-        memo[id(self)] = copied = function(kind, data.copy(), requires_grad, name, None if grad is None else grad.detach().copy())
+        memo[id(self)] = copied = function(kind, data.copy(), requires_grad, name, None if grad is None else grad.copy())
         return copied
 
 
@@ -676,9 +685,14 @@ def _write(x: Tensor, value: Any) -> None:
         x._data = value.astype(x.dtype)
         return
     if not x._data.flags.writeable:
-        raise MutationError(f"in-place change: the array of {_called(x)} is read-only; change x.copy()")
+        raise ReadOnlyError(is_read_only(x))
     x._data[...] = value
     changes.enter(x._data)
+
+
+def is_read_only(x: Tensor) -> str:
+    """What to say where the memory of x cannot be written."""
+    return f"in-place change: the array of {_called(x)} is read-only; change x.copy()"
 
 
 def new_array(data: Any, dtype: Any = None) -> np.ndarray | np.generic:
@@ -755,16 +769,18 @@ def _called(tensor: Tensor) -> str:
     return f"a tensor of shape {tensor.shape}" + ("" if tensor.op is None else f" made by {tensor.op!r}")
 
 
-def _unsupported(name: str) -> str:
+def _unsupported(name: str, method: str = "__call__") -> str:
+    """What to say of a function, or of a method of a ufunc, that does not take Tensors."""
     if name in REFUSED:
         said = f"np.{name} does not take Tensors: {REFUSED[name]}"
         return said if "numpy()" in said else f"{said}; to leave the graph, call it with x.detach().numpy()"
-    supported = sorted({f.__name__ for f in DISPATCH})
-    close = difflib.get_close_matches(name.split(".")[-1], supported, 1, cutoff=0.4)
-    return (
-        f"np.{name} does not take Tensors" + (f"; the nearest that does is np.{close[0]}" if close else "")
-        + "; to leave the graph, call it with x.detach().numpy()"
-    )
+    if method == "__call__":
+        close = difflib.get_close_matches(name.split(".")[-1], sorted({f.__name__ for f in DISPATCH}), 1, cutoff=0.7)
+        hint = f"; the nearest that does is np.{close[0]}" if close else ""
+    else:
+        others = sorted([f"np.{ufunc.__name__}" for ufunc, known in METHODS if known == method != "outer"])     # almost all have an outer
+        hint = f"; {method} does of {', '.join(others)}" if others else ""
+    return f"np.{name} does not take Tensors{hint}; to leave the graph, call it with x.detach().numpy()"
 
 
 def _restored(kind: type[Tensor], data: np.ndarray, requires_grad: bool, name: str | None, grad: Tensor | None) -> Tensor:

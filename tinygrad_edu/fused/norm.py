@@ -108,7 +108,7 @@ class Norm(Fused, Reduction):
         return out.astype(x.dtype, copy=False)
 
 
-@implements(np.linalg.norm)
+@implements(np.linalg.norm, bare=True)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
     """Norm of a vector or a matrix, or of those that lie along some axes of x.
 
@@ -142,6 +142,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
             raise ValueError(f"norm: axis={axis!r}; it needs to be one axis for vectors, or two for matrices")
     if ord is None or (ord == "fro" and len(axes) == 2):
         return over(Norm, axes, x.ndim, keepdims, 2.0)(x)
+    if not x.size:
+        return _of_nothing(x, axes, keepdims, np.linalg.norm(matrix.data, ord, axis, keepdims))
     if len(axes) == 1 and not isinstance(ord, str):
         return norm_along(x, axes, float(ord), keepdims)
     if len(axes) == 2 and ord in (1, -1, np.inf, -np.inf):
@@ -160,7 +162,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
 
 
 @implements(np.linalg.vector_norm)
-def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Tensor:
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: float | None = 2) -> Tensor:
     """Norm of x as a vector: of all elements, or of those along one axis or several. ord as in norm.
 
     >>> vector_norm(Tensor([[3.0, 0.0], [0.0, 4.0]]))
@@ -172,7 +174,10 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: flo
     if x.dtype.kind != "f":
         x = abs_(x) if x.dtype.kind == "c" else astype(x, np.float64)
     axes = tuple(range(x.ndim)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, x.ndim, "vector_norm")
-    return norm_along(x, axes, float(ord), keepdims)
+    ord = 2.0 if ord is None else float(ord)
+    if not x.size:
+        return _of_nothing(x, axes, keepdims, np.linalg.vector_norm(x.data, axis=axes, keepdims=keepdims, ord=ord))
+    return norm_along(x, axes, ord, keepdims)
 
 
 @implements(np.linalg.matrix_norm)
@@ -211,6 +216,11 @@ def cond(x: Any, p: Any = None) -> Tensor:
     inverse = inv(where(singular[..., None, None], np.eye(x.shape[-1], dtype=x.dtype), x))
     out = norm(x, p, (-2, -1)) * norm(inverse, p, (-2, -1))
     return (out + singular) * np.where(singular, np.inf, 1).astype(out.dtype)
+
+
+def _of_nothing(x: Tensor, axes: tuple[int, ...], keepdims: bool, value: Any) -> Tensor:
+    """The norm, value, of an x without elements: it has the gradient of a sum over them."""
+    return sum_of(x, axes, keepdims=keepdims) + value
 
 
 def norm_along(x: Tensor, axes: tuple[int, ...], ord: float, keepdims: bool) -> Tensor:

@@ -121,7 +121,7 @@ def _root(variance: Tensor) -> Tensor:
     return choose(is_zero, 0, choose(is_zero, 1, variance).sqrt())
 
 
-@implements(np.var)
+@implements(np.var, bare=True)
 def var(
     a: Any,
     axis: Any = None,
@@ -154,7 +154,7 @@ def var(
     return _spread(Var, a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
-@implements(np.std)
+@implements(np.std, bare=True)
 def std(
     a: Any,
     axis: Any = None,

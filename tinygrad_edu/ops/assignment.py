@@ -30,7 +30,9 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> Non
     indices = arrays_of(indices)
     shape = _assigned("put_along_axis", arr).shape
     if axis is None:
-        setitem(arr, np.unravel_index(indices, shape), values)
+        if np.ndim(indices) != 1:
+            raise ValueError(f"put_along_axis: without an axis indices need to have one axis; they have shape {np.shape(indices)}")
+        setitem(arr, np.unravel_index(np.arange(arr.size)[indices], shape), values)
         return
     axis = np.lib.array_utils.normalize_axis_index(axis, len(shape))
     if np.ndim(indices) != len(shape):
@@ -49,8 +51,9 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
     Tensor([0., 2.])
     """
     dst = _assigned("copyto", dst)
-    if not np.can_cast(getattr(src, "dtype", type(src)), dst.dtype, casting):
-        raise TypeError(f"copyto: src is {getattr(src, 'dtype', type(src).__name__)}, which dst, {dst.dtype}, cannot take by {casting!r}")
+    dtype = src.dtype if isinstance(src, Tensor) else np.asarray(src).dtype
+    if not np.can_cast(dtype, dst.dtype, casting):
+        raise TypeError(f"copyto: src is {dtype}, which dst, {dst.dtype}, cannot take by {casting!r}")
     if where is True:
         setitem(dst, ..., src)
         return

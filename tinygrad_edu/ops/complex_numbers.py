@@ -81,7 +81,7 @@ _REAL = Real()
 _IMAGINARY = Imaginary()
 
 
-@implements(np.real)
+@implements(np.real, bare=True)
 def real(val: Any) -> Tensor:
     """The real part of val, which is val itself if it is real.
 
@@ -92,7 +92,7 @@ def real(val: Any) -> Tensor:
     return _REAL(val) if val.dtype.kind == "c" else val
 
 
-@implements(np.imag)
+@implements(np.imag, bare=True)
 def imag(val: Any) -> Tensor:
     """The imaginary part of val; of real numbers zeros, which have no gradient.
 

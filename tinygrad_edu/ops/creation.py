@@ -103,7 +103,7 @@ def eye(
     return _finished(np.eye(N, M, k, dtype=_dtype(dtype)), requires_grad, name)
 
 
-@implements(np.zeros_like)
+@implements(np.zeros_like, bare=True)
 def zeros_like(
     a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: None = None,
     requires_grad: bool = False, name: str | None = None,
@@ -112,7 +112,7 @@ def zeros_like(
     return _finished(np.zeros_like(_array(a), dtype, order, shape=shape, device=device), requires_grad, name)
 
 
-@implements(np.ones_like)
+@implements(np.ones_like, bare=True)
 def ones_like(
     a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: None = None,
     requires_grad: bool = False, name: str | None = None,
@@ -121,7 +121,7 @@ def ones_like(
     return _finished(np.ones_like(_array(a), dtype, order, shape=shape, device=device), requires_grad, name)
 
 
-@implements(np.full_like)
+@implements(np.full_like, bare=True)
 def full_like(
     a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: None = None,
     requires_grad: bool = False, name: str | None = None,

@@ -120,11 +120,11 @@ def _along(function: str, a: Any, axis: int | None, dtype: Any, out: Any) -> tup
     a = as_tensor(a)
     if axis is None or not a.ndim:
         a, axis = ravel(a), 0
-    axis = np.lib.array_utils.normalize_axis_index(axis, a.ndim)
+    axis = np.lib.array_utils.normalize_axis_index(axis, a.ndim, function)
     return (a if dtype is None else astype(a, dtype, copy=False)), axis
 
 
-@implements(np.cumsum)
+@implements(np.cumsum, bare=True)
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Tensor:
     """The sum so far along an axis, or over all elements for None.
 
@@ -135,7 +135,7 @@ def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: None = None)
     return CumSum(axis)(a)
 
 
-@implements(np.cumprod)
+@implements(np.cumprod, bare=True)
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Tensor:
     """The product so far along an axis, or over all elements for None. Zeros have exact gradients.
 
@@ -182,7 +182,7 @@ def _cumulative(function: Any, first: float, x: Any, axis: int | None, dtype: An
     return result
 
 
-@implements(np.prod)
+@implements(np.prod, bare=True)
 def prod(
     a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Tensor:

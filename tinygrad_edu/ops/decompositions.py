@@ -490,12 +490,14 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
     if not compute_uv and not records(a):
         return decomposed(np.linalg.svd, a, False, False, hermitian)
     full = full_matrices and compute_uv and a.shape[-2] != a.shape[-1]
-    if full and records(a):
+    if full and a.size and records(a):
         raise UnsupportedError(
             f"svd: a has shape {a.shape}, and with full_matrices=True some of the vectors belong to no singular value and have no gradient; "
             f"give full_matrices=False"
         )
     u, s, vh = decomposed(np.linalg.svd, a, bool(full), True, hermitian)
+    if full and not a.size:
+        return SVDResult(u, s, vh)      # constants
     if hermitian:
         a = symmetric(a)
     if not compute_uv:
@@ -535,7 +537,7 @@ def qr(a: Any, mode: Any = "reduced") -> Any:
         raise ValueError(f"qr: mode is {mode!r}; it needs to be 'reduced', 'complete' or 'r'")
     columns = min(a.shape[-2:])
     if mode == "complete" and a.shape[-2] > columns:
-        if records(a):
+        if a.size and records(a):
             raise UnsupportedError(
                 f"qr: a has shape {a.shape}, and with mode='complete' any basis would do for the last columns of Q, which have no "
                 f"gradient; give mode='reduced'"

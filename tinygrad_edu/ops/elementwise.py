@@ -454,7 +454,7 @@ _CLIP = Clip()
 copy_by_rows = Copy()
 
 
-@implements(np.power)
+@implements(np.power, bare=True)
 def power(a: Any, b: Any) -> Tensor:
     """a**b, element by element. A Python number as exponent is a setting of the op, and costs no array.
 
@@ -466,7 +466,7 @@ def power(a: Any, b: Any) -> Tensor:
     return _POWER(a, b)
 
 
-@implements(np.where)
+@implements(np.where, bare=True)
 def where(condition: Any, x: Any = np._NoValue, y: Any = np._NoValue, /) -> Any:
     """x where condition holds, else y, element by element; with condition alone the indices where it holds, as NumPy does.
 
@@ -483,7 +483,7 @@ def where(condition: Any, x: Any = np._NoValue, y: Any = np._NoValue, /) -> Any:
     return _WHERE(condition, x, y)
 
 
-@implements(np.clip)
+@implements(np.clip, bare=True)
 def clip(a: Any, a_min: Any = None, a_max: Any = None, out: None = None, *, min: Any = None, max: Any = None) -> Tensor:
     """Limit the values of a to the interval from a_min to a_max, which may be numbers, arrays, tensors or None; out is refused.
 
@@ -496,7 +496,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: None = None, *, min:
     return _CLIP(a, a_min if min is None else min, a_max if max is None else max)
 
 
-@implements(np.astype)
+@implements(np.astype, bare=True)
 def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: None = None) -> Tensor:
     """x in another dtype; without copy, x itself if it has that dtype already. Of complex numbers x.real or x.imag is meant, so say it.
 
@@ -506,6 +506,8 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: None = None) 
     dtype = np.dtype(dtype)
     if x.dtype == dtype and not copy:
         return x
+    if dtype.kind not in "biufc" and dtype != x.dtype:
+        raise DTypeError(f"astype: {dtype} is no dtype of numbers; a Tensor holds bools, ints, floats or complex numbers")
     if x.dtype.kind == "c" and dtype.kind in "fiu":
         raise DTypeError(f"astype: the imaginary part of {x.dtype} would be lost in {dtype}; take x.real, x.imag or abs(x)")
     return AsType(dtype)(x if dtype.kind in "fc" else x.detach())       # whole numbers and bools have no gradient

@@ -7,6 +7,7 @@ An index is split in two: its pattern is a setting of the op, and its arrays are
 from __future__ import annotations
 
 import math
+from operator import index as whole
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from ..engine import changes
 from ..engine.batch import Batch
 from ..engine.modes import is_grad_enabled
 from ..engine.op import Op
-from ..engine.tensor import Tensor, change_in_place
-from ..errors import DTypeError
+from ..engine.saying import said
+from ..engine.tensor import Tensor, change_in_place, is_read_only
+from ..errors import DTypeError, ReadOnlyError
 from .choosing import select
 
 ARRAY = "array"
@@ -201,7 +203,12 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
     else:
         # No need to go through a copy of all of x.
         chosen = with_arrays(pattern, arrays)
-        x.data[chosen] = value.data if isinstance(value, Tensor) else value
+        try:
+            x.data[chosen] = value.data if isinstance(value, Tensor) else value
+        except Exception as error:
+            if not x.data.flags.writeable:
+                raise ReadOnlyError(is_read_only(x)) from None
+            raise said(error, "setitem", (x, index, value), {})
         changes.enter(x.data if arrays else x.data[chosen if Ellipsis in pattern else (*chosen, ...)])     # what was written, and as an array
 
 
@@ -259,4 +266,7 @@ def with_arrays(pattern: tuple, arrays: tuple[np.ndarray, ...]) -> tuple:
 
 
 def _number(i: Any) -> int | None:
-    return None if i is None else i.__index__()
+    try:
+        return None if i is None else whole(i)
+    except TypeError:
+        raise TypeError(f"getitem: a slice has {i!r:.60}; it needs to have integers or None") from None

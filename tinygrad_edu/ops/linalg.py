@@ -12,6 +12,7 @@ import numpy as np
 
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor, wrap
+from ..errors import ShapeError
 from .complex_numbers import sign as sign_of
 from .elementwise import refuse_out, where
 from .reduce import as_tensor
@@ -56,7 +57,7 @@ class MatMul(Op):
 _MATMUL = MatMul()
 
 
-@implements(np.matmul, np.linalg.matmul)
+@implements(np.matmul, np.linalg.matmul, bare=True)
 def matmul(a: Any, b: Any) -> Tensor:
     """The matrix product a @ b. A vector on the left is a row, on the right a column, and that axis is not in the result.
 
@@ -202,6 +203,8 @@ def solve(a: Any, b: Any) -> Tensor:
     Tensor([1. , 0.5])
     """
     a = square("solve", a)
+    if not ndim(b):
+        raise ShapeError("solve: b has no axes; it needs to have one, or two or more like a")
     if ndim(b) != 1:
         return _SOLVE(a, b)
     return squeeze(_SOLVE(a, expand_dims(b, 1)), -1)

@@ -244,7 +244,9 @@ def positive(x: Any) -> Tensor:
     >>> positive(Tensor([-1.5]))
     Tensor([-1.5])
     """
-    return as_tensor(x).copy()
+    x = as_tensor(x)
+    np.positive(np.empty(0, x.dtype))       # raises what NumPy raises of bools
+    return x.copy()
 
 
 @implements(np.nan_to_num)

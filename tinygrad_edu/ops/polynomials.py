@@ -229,7 +229,7 @@ def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = F
     found, residuals, rank, singular = lstsq(powers, values, rcond)
     found = found / (expand_dims(scale, 1) if y.ndim == 2 else scale)
     if rank != order and not full:
-        warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=3)
+        warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=4)
     if full:
         return found, residuals, rank, singular, rcond
     if not cov:

@@ -180,7 +180,7 @@ class Correlate(Op):
         return _CORRELATE.in_rule(a, g)
 
 
-@implements(np.einsum)
+@implements(np.einsum, bare=True)
 def einsum(
     *operands: Any, out: None = None, optimize: Any = False, dtype: Any = None, order: str = "K", casting: Any = "safe"
 ) -> Tensor:
@@ -323,7 +323,7 @@ def _check_equal(function: str, a_shape: tuple[int, ...], a_axis: int, b_shape: 
         )
 
 
-@implements(np.dot)
+@implements(np.dot, bare=True)
 def dot(a: Any, b: Any, out: None = None) -> Tensor:
     """Product over the last axis of a and the last but one of b, or its only one; with a number the product with each element.
 
@@ -338,7 +338,7 @@ def dot(a: Any, b: Any, out: None = None) -> Tensor:
     return matmul(a, b) if a.ndim == 2 == b.ndim else tensordot(a, b, (-1, -min(b.ndim, 2)))
 
 
-@implements(np.inner)
+@implements(np.inner, bare=True)
 def inner(a: Any, b: Any, /) -> Tensor:
     """Product over the last axes of a and b; with a number the product with each element.
 
@@ -352,7 +352,7 @@ def inner(a: Any, b: Any, /) -> Tensor:
     return tensordot(a, b, (-1, -1))
 
 
-@implements(np.outer)
+@implements(np.outer, bare=True)
 def outer(a: Any, b: Any, out: None = None) -> Tensor:
     """Each element of a times each element of b: out[i, j] = a[i] * b[j], of both read row by row.
 
@@ -365,7 +365,7 @@ def outer(a: Any, b: Any, out: None = None) -> Tensor:
     return Einsum("i,j->ij")(ravel(a), ravel(b))
 
 
-@implements(np.vdot)
+@implements(np.vdot, bare=True)
 def vdot(a: Any, b: Any, /) -> Tensor:
     """The sum of products of all elements of a, if they are complex their conjugates, with those of b.
 
@@ -418,7 +418,7 @@ def vecmat(x1: Any, x2: Any, /) -> Tensor:
     return einsum("...i,...ij->...j", _conjugate(x1), x2)
 
 
-@implements(np.tensordot)
+@implements(np.tensordot, bare=True)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
     """Sum of products over some axes of a and b; the result has the other axes of a, then those of b.
 

@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view as numpys_windows
 
 from ..engine.op import implements
 from ..engine.tensor import Tensor, wrap
-from .elementwise import astype, refuse_out
+from .elementwise import astype, astype_method, refuse_out
 from .index import getitem
 from .reduce import as_tensor, with_numpys_dtype
 from .shape import broadcast_to, concatenate, ravel, reshape, transpose
@@ -35,13 +35,13 @@ def moves(function: Callable, *data: str) -> Callable[..., Any]:
     def ours(*args: Any, **kwargs: Any) -> Any:
         given = signature.bind(*args, **kwargs).arguments
         refuse_out(function.__name__, given.pop("out", None))
-        dtype = given.pop("dtype", None)
+        dtype, casting = given.pop("dtype", None), given.pop("casting", "same_kind")
         arrays = [array for name in data if name in given for array in _leaves(given[name])]
         places = Places(arrays)
         for name, value in given.items():
             given[name] = places.numbered(value) if name in data else arrays_of(value)
         result = places.taken(function(*inspect.BoundArguments(signature, given).args, **inspect.BoundArguments(signature, given).kwargs))
-        return result if dtype is None else astype(result, dtype)
+        return result if dtype is None else astype_method(result, dtype, casting=casting)
 
     return ours
 
@@ -334,7 +334,7 @@ def matrix_transpose(x: Any, /) -> Tensor:
     return x.swapaxes(-1, -2)
 
 
-@implements(np.flip)
+@implements(np.flip, bare=True)
 def flip(m: Any, axis: Any = None) -> Tensor:
     """The elements in reverse order along the given axes, or along all.
 
@@ -342,7 +342,7 @@ def flip(m: Any, axis: Any = None) -> Tensor:
     Tensor([2., 1.])
     """
     m = as_tensor(m)
-    axes = range(m.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, m.ndim)
+    axes = range(m.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, m.ndim, "flip")
     return getitem(m, tuple([slice(None, None, -1) if i in axes else slice(None) for i in range(m.ndim)]))
 
 

@@ -121,7 +121,7 @@ def _shared_by_ties(reduction: Reduction, g: Any, x: Any, out: Any) -> Any:
     return chosen * (g.reshape(shape) / ties.astype(g.dtype))
 
 
-@implements(np.sum)
+@implements(np.sum, bare=True)
 def sum(
     a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Tensor:
@@ -151,7 +151,7 @@ def sum(
     return total if initial is None else total + initial
 
 
-@implements(np.mean)
+@implements(np.mean, bare=True)
 def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: Any = True) -> Tensor:
     """Mean of the elements of a along some axes; arguments as in sum. NaN where no element is chosen.
 
@@ -169,7 +169,7 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     return over(Mean, axis, ndim(a), keepdims)(a)
 
 
-@implements(np.max, np.amax)
+@implements(np.max, np.amax, bare=True)
 def max(a: Any, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Tensor:
     """Largest element of a along some axes. Elements that tie share the gradient equally.
 
@@ -184,7 +184,7 @@ def max(a: Any, axis: Any = None, out: None = None, keepdims: bool = False, init
     return over(Max, axis, ndim(a), keepdims)(a)
 
 
-@implements(np.min, np.amin)
+@implements(np.min, np.amin, bare=True)
 def min(a: Any, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True) -> Tensor:
     """Smallest element of a along some axes. Elements that tie share the gradient equally; arguments as in max.
 

@@ -207,7 +207,7 @@ def broadcast_back(g: Any, shape: tuple[int, ...]) -> Any:
     return BroadcastTo(shape)(g) if isinstance(g, Tensor) else np.broadcast_to(g, shape)
 
 
-@implements(np.reshape)
+@implements(np.reshape, bare=True)
 def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None) -> Tensor:
     """The elements of a in another shape. One size may be -1: what is left.
 
@@ -218,13 +218,20 @@ def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None) -
     Tensor([[1., 2.],
             [3., 4.]])
     """
-    shape = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    shape = _several(shape)
     if copy is not None:
         np.reshape(a.data if isinstance(a, Tensor) else a, shape, order, copy=False if copy is False else None)     # raises what NumPy raises
         a = copy_by_rows(a) if copy else a
     if order != "C" and _by_columns("reshape", order, a):
         return transpose(_reshape_to(shape[::-1])(transpose(a)))
     return _reshape_to(shape)(a)
+
+
+def _several(sizes: Any) -> tuple[Any, ...]:
+    """A shape, or axes, as a tuple; given as one number, as a sequence or as an array."""
+    if type(sizes) is tuple:
+        return sizes
+    return tuple(sizes) if isinstance(sizes, Sequence) or getattr(sizes, "ndim", False) else (index(sizes),)
 
 
 def _by_columns(function: str, order: str, a: Any) -> bool:
@@ -239,7 +246,11 @@ def reshape_method(self: Tensor, *shape: Any, **settings: Any) -> Tensor:
     """x.reshape(2, 3) and x.reshape((2, 3)): see reshape."""
     if settings:
         return reshape(self, shape[0] if len(shape) == 1 else shape, **settings)
-    return _reshape_to(*(shape[0] if shape and type(shape[0]) is list else shape))(self)
+    try:
+        record = _reshape_to(*(shape[0] if shape and type(shape[0]) is list else shape))
+    except TypeError:               # an array, for which one cannot look
+        return reshape(self, shape[0] if len(shape) == 1 else shape)
+    return record(self)
 
 
 @lru_cache(maxsize=4096)
@@ -248,7 +259,7 @@ def _reshape_to(*shape: Any) -> Callable[..., Tensor]:
     return Reshape(tuple(map(index, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape))).record
 
 
-@implements(np.copy)
+@implements(np.copy, bare=True)
 def copy(a: Any, order: str = "C", subok: bool = False) -> Tensor:
     """A copy of a, in memory of its own, row by row; recorded. For order see reshape; subok stands for nothing here.
 
@@ -260,7 +271,7 @@ def copy(a: Any, order: str = "C", subok: bool = False) -> Tensor:
     return copy_by_rows(a)
 
 
-@implements(np.ravel)
+@implements(np.ravel, bare=True)
 def ravel(a: Any, order: str = "C") -> Tensor:
     """The elements of a along one axis, row by row; for order see reshape, and "K" is in the order of memory.
 
@@ -276,7 +287,7 @@ def ravel(a: Any, order: str = "C") -> Tensor:
     return Reshape((-1,))(a)
 
 
-@implements(np.transpose)
+@implements(np.transpose, bare=True)
 def transpose(a: Any, axes: Sequence[int] | None = None) -> Tensor:
     """The axes of a in another order; reversed if axes is None.
 
@@ -294,10 +305,12 @@ def transpose(a: Any, axes: Sequence[int] | None = None) -> Tensor:
 
 def transpose_method(self: Tensor, *axes: Any) -> Tensor:
     """x.transpose(), x.transpose(1, 0) and x.transpose((1, 0)): see transpose."""
-    return transpose(self, None if not axes or axes == (None,) else axes[0] if isinstance(axes[0], Sequence) else axes)
+    if not axes or axes[0] is None:
+        return transpose(self)
+    return transpose(self, _several(axes[0]) if len(axes) == 1 else axes)
 
 
-@implements(np.swapaxes)
+@implements(np.swapaxes, bare=True)
 def swapaxes(a: Any, axis1: int, axis2: int) -> Tensor:
     """a with two axes in each other's place.
 
@@ -307,7 +320,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Tensor:
     return SwapAxes(_axis("swapaxes", axis1, ndim(a)), _axis("swapaxes", axis2, ndim(a)))(a)
 
 
-@implements(np.squeeze)
+@implements(np.squeeze, bare=True)
 def squeeze(a: Any, axis: Any = None) -> Tensor:
     """a without axes of size 1: the given ones, or all of them.
 
@@ -320,7 +333,7 @@ def squeeze(a: Any, axis: Any = None) -> Tensor:
     return Squeeze(np.lib.array_utils.normalize_axis_tuple(axis, len(shape), "squeeze"))(a)
 
 
-@implements(np.expand_dims)
+@implements(np.expand_dims, bare=True)
 def expand_dims(a: Any, axis: Any) -> Tensor:
     """a with a new axis of size 1 at each of the given places, counted in the result.
 
@@ -331,7 +344,7 @@ def expand_dims(a: Any, axis: Any) -> Tensor:
     return ExpandDims(np.lib.array_utils.normalize_axis_tuple(axes, ndim(a) + len(axes), "expand_dims"))(a)
 
 
-@implements(np.broadcast_to)
+@implements(np.broadcast_to, bare=True)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Tensor:
     """array repeated to shape, as NumPy broadcasts, without a copy. subok stands for nothing here.
 
@@ -339,10 +352,10 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Tensor:
     Tensor([[1., 2.],
             [1., 2.]])
     """
-    return BroadcastTo(tuple(map(int, shape)) if isinstance(shape, Sequence) else (int(shape),))(array)
+    return BroadcastTo(tuple(map(int, _several(shape))))(array)
 
 
-@implements(np.concatenate)
+@implements(np.concatenate, bare=True)
 def concatenate(
     arrays: Sequence[Any], /, axis: int | None = 0, out: None = None, *, dtype: Any = None, casting: Any = "same_kind"
 ) -> Tensor:
@@ -363,7 +376,7 @@ def concatenate(
     return Concatenate(_axis("concatenate", axis, ndim(arrays[0])))(*arrays)
 
 
-@implements(np.stack)
+@implements(np.stack, bare=True)
 def stack(arrays: Sequence[Any], axis: int = 0, out: None = None, *, dtype: Any = None, casting: Any = "same_kind") -> Tensor:
     """Join arrays of one shape along a new axis. dtype, casting and out as in concatenate.
 

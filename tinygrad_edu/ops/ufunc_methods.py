@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce as fold
 from typing import Any
 
 import numpy as np
 
-from ..engine.tensor import DISPATCH, METHODS
+from ..engine.tensor import DISPATCH, METHODS, Tensor, change_in_place, wrap
 from .cumulative import cumprod, cumsum, prod
 from .elementwise import astype, refuse_out
+from .index import scatter, split, with_arrays
+from .rearranging import moveaxis, take_along_axis, unstack
 from .reduce import as_tensor, max, min, sum
-from .shape import reshape
+from .shape import broadcast_to, reshape, stack
+from .statistics import nanmax, nanmin
 from .without_gradient import all, any
 
 
@@ -31,6 +35,59 @@ def _accumulation(ufunc: np.ufunc, function: Callable) -> None:
     METHODS[ufunc, "accumulate"] = accumulate
 
 
+def _fold(ufunc: np.ufunc, function: Callable) -> None:
+    """The reduction of a function that is no op of its own: element after element, as NumPy does it."""
+
+    def reduce(array: Any, axis: Any = 0, dtype: Any = None, out: None = None, keepdims: bool = False) -> Any:
+        refuse_out(f"{ufunc.__name__}.reduce", out)
+        a = as_tensor(array) if dtype is None else astype(as_tensor(array), dtype)
+        value = ufunc.reduce(a.data, axis, keepdims=keepdims)        # it says which axes there are, and what is made of nothing
+        axes = range(a.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, a.ndim)
+        if not a.size:
+            return wrap(value)
+        for i in sorted(axes, reverse=True):
+            a = fold(function, unstack(a, axis=i))
+        return reshape(a, value.shape)
+
+    METHODS[ufunc, "reduce"] = reduce
+
+
+def _running(ufunc: np.ufunc) -> None:
+    """The largest or smallest so far; each is one element of the array, of several the last, and that has the gradient."""
+
+    def accumulate(array: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
+        refuse_out(f"{ufunc.__name__}.accumulate", out)
+        a = as_tensor(array) if dtype is None else astype(as_tensor(array), dtype)
+        found = ufunc.accumulate(a.data, axis)
+        places = np.arange(a.shape[axis]).reshape([-1 if i == axis % a.ndim else 1 for i in range(a.ndim)])
+        reached = np.where((a.data == found) | np.isnan(a.data), places, 0)
+        return take_along_axis(a, np.maximum.accumulate(reached, axis), axis)
+
+    METHODS[ufunc, "accumulate"] = accumulate
+
+
+def _add_reduceat(array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
+    """The sums of array from each index to the next; where that is not larger, the element at the index."""
+    refuse_out("add.reduceat", out)
+    a = as_tensor(array) if dtype is None else astype(as_tensor(array), dtype)
+    starts = np.asarray(indices.data if isinstance(indices, Tensor) else indices)
+    np.add.reduceat(a.data, starts, axis)       # it says which indices there are
+    a, ends = moveaxis(a, axis, 0), [*starts.tolist()[1:], a.shape[axis]]
+    return moveaxis(stack([a[i:j].sum(axis=0) if i < j else a[i] for i, j in zip(starts.tolist(), ends)]), 0, axis)
+
+
+def _add_at(a: Any, indices: Any, b: Any) -> None:
+    """a[indices] += b in the memory of the tensor a, where an index that repeats adds as often; recorded, as an assignment is."""
+    if not isinstance(a, Tensor):
+        raise TypeError("add.at: what is written to is an array, which would lose the history of a tensor; write to a tensor")
+    pattern, arrays = split(indices)
+    shape = a.data[with_arrays(pattern, arrays)].shape
+    change_in_place(a, lambda a, b: a + scatter(broadcast_to(b, shape), pattern, arrays, a.shape), as_tensor(b))
+
+
+METHODS[np.add, "reduceat"], METHODS[np.add, "at"] = _add_reduceat, _add_at
+
+
 def _outer(ufunc: np.ufunc, function: Callable) -> None:
     def outer(a: Any, b: Any, /, **settings: Any) -> Any:
         a, b = as_tensor(a), as_tensor(b)
@@ -40,11 +97,15 @@ def _outer(ufunc: np.ufunc, function: Callable) -> None:
 
 
 _REDUCTIONS: dict[Any, Callable] = {
-    np.add: sum, np.multiply: prod, np.maximum: max, np.minimum: min, np.logical_and: all, np.logical_or: any
+    np.add: sum, np.multiply: prod, np.maximum: max, np.minimum: min, np.fmax: nanmax, np.fmin: nanmin, np.logical_and: all, np.logical_or: any
 }
 
 for _ufunc, _function in _REDUCTIONS.items():
     _reduction(_ufunc, _function)
+for _ufunc in (np.subtract, np.divide, np.logaddexp, np.logaddexp2, np.hypot):
+    _fold(_ufunc, DISPATCH[_ufunc])
+_running(np.maximum)
+_running(np.minimum)
 _accumulation(np.add, cumsum)
 _accumulation(np.multiply, cumprod)
 for _ufunc, _function in DISPATCH.items():

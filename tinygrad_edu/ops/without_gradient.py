@@ -5,6 +5,7 @@ So a result here holds no element of a Tensor, and no smooth function of one.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from functools import wraps
 from inspect import signature
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.op import implements
+from ..engine.saying import name_of, said
 from ..engine.tensor import Tensor, wrap
 
 WITHOUT_GRADIENT: set[Callable] = set()
@@ -26,12 +28,15 @@ def without_gradient(function: Callable) -> Callable:
 
     WITHOUT_GRADIENT.add(function)
 
-    @implements(function)
+    @implements(function, bare=True)
     @wraps(function)
     def ours(*args: Any, **kwargs: Any) -> Any:
         if kwargs.get("out") is not None or len(args) > most:
             raise TypeError(f"{function.__name__}: out= is not taken; write out = {function.__name__}(...)")
-        return wrapped(function(*arrays_of(args), **{name: arrays_of(value) for name, value in kwargs.items()}))
+        try:
+            return wrapped(function(*arrays_of(args), **{name: arrays_of(value) for name, value in kwargs.items()}))
+        except Exception as error:
+            raise said(error, name_of(function), args, kwargs)
 
     return ours
 
@@ -62,6 +67,24 @@ less = without_gradient(np.less)
 less_equal = without_gradient(np.less_equal)
 equal = without_gradient(np.equal)
 not_equal = without_gradient(np.not_equal)
+
+
+def _answering(compare: Callable, name: str) -> Callable[[Tensor, Any], Tensor]:
+    """== or !=, which answer also where nothing can be compared, as with a string; the functions equal and not_equal raise there."""
+
+    def answer(self: Tensor, other: Any) -> Tensor:
+        try:
+            found = compare(self._data, arrays_of(other))
+        except Exception as error:
+            raise said(error, name, (self, other), {})
+        return wrap(found if isinstance(found, (np.ndarray, np.generic)) else np.bool_(found))
+
+    return answer
+
+
+equals = _answering(operator.eq, "equal")
+differs = _answering(operator.ne, "not_equal")
+
 logical_and = without_gradient(np.logical_and)
 logical_or = without_gradient(np.logical_or)
 logical_not = without_gradient(np.logical_not)
