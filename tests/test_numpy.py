@@ -276,3 +276,47 @@ def test_assignment_takes_lists_and_negative_places():
         assign(ours)
         assign(theirs)
         same(ours, theirs)
+
+
+def test_a_ufunc_computes_in_the_dtype_that_is_wanted():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    out = np.sin(x, dtype="f8")
+    assert out.dtype == np.float64
+    (gradient,) = tg.grad(out.sum(), x)
+    assert gradient.dtype == np.float32
+    np.testing.assert_array_equal(np.greater(x, 1, dtype=bool), [False, True])
+    with pytest.raises(TypeError, match="casting='same_kind' does not allow to go from float32 to int32"):
+        np.add(x, x, dtype="i4")
+    with pytest.raises(tg.errors.UnsupportedError, match=r"sin: where= leaves the other elements undefined; write np.where\(mask"):
+        np.sin(x, where=[True, False])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x % 1.5, lambda x: 7.5 % x, lambda x: x // 2.0, lambda x: 7.0 // x, lambda x: divmod(x, 2.0)[1], lambda x: divmod(7.0, x)[1],
+        lambda x: x.reshape(4, order="F"), lambda x: x.ravel("F"), lambda x: x.T.ravel("K"), lambda x: x.flatten("A"), lambda x: x.copy("F"),
+        lambda x: np.reshape(x, (4, 1), copy=True), lambda x: x.astype("c16", "C", "safe").real,
+        lambda x: x.max(axis=0, initial=2.5), lambda x: x.min(where=[True, False], initial=1.5), lambda x: x.mean(axis=1, where=[True, False]),
+        lambda x: np.max(x[:0], axis=0, initial=1.0), lambda x: np.nanmin(x, where=[[True], [False]], initial=9.0),
+        lambda x: np.stack([x, x], dtype="f8", casting="safe"), lambda x: np.full_like(x, 2.0, shape=(3,)), lambda x: np.sum(x[0, 0], axis=0),
+        lambda x: np.cumulative_sum(x[0, 0], axis=0), lambda x: np.fft.rfftn(x, axes=(0, 1, 1)).real,
+    ],
+)  # fmt: skip
+def test_operators_and_settings_are_numpys(function):
+    values = np.array([[1.25, -2.0], [3.5, 4.0]])
+    x = tg.tensor(values, requires_grad=True)
+    out, expected = function(x), function(values)
+    assert out.dtype == expected.dtype and out.shape == expected.shape
+    np.testing.assert_allclose(out.detach(), expected, rtol=1e-14)
+    if out.requires_grad:
+        tg.testing.gradcheck(function, x)
+
+
+def test_remainders_and_shifts_in_place():
+    x = tg.tensor([5, 8])
+    x %= 3
+    x <<= 2
+    x >>= 1
+    x //= 2
+    np.testing.assert_array_equal(x, [2, 2])

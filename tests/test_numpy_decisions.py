@@ -1,5 +1,6 @@
 """Every function of NumPy is decided: differentiated, without gradient, or refused with a reason; the docs say what the code does."""
 
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +65,22 @@ def test_every_function_that_takes_tensors_is_ours_too():
     assert tg.floor_divide(tg.tensor([7.0]), 2.0).item() == 3 and "floor_divide" in dir(tg)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = tg.nothing
+
+
+WITH_DISPATCH = [(name, function) for _, name, function in ALL if function in DISPATCH and not isinstance(function, np.ufunc)]
+
+
+@pytest.mark.parametrize(("name", "function"), WITH_DISPATCH, ids=[name for name, _ in WITH_DISPATCH])
+def test_every_parameter_of_numpy_is_one_of_ours(name, function):
+    """In NumPy's order, where it may be given without its name."""
+    try:
+        numpys = signature(function).parameters.values()
+    except ValueError:
+        pytest.skip("NumPy says no signature")
+    ours = signature(DISPATCH[function]).parameters
+    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in ours.values()):
+        return
+    missing = [p.name for p in numpys if p.name not in ours and p.kind is not p.POSITIONAL_ONLY and p.kind is not p.VAR_KEYWORD]
+    assert missing == []
+    by_place = [p.name for p in numpys if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert [key for key, p in ours.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and key in by_place][: len(by_place)] == by_place

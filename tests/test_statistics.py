@@ -1,5 +1,7 @@
 """Order statistics, averages, sums so far and differences: NumPy's values in every form of its arguments, and right gradients."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -157,3 +159,45 @@ def test_nanstd_of_constants_has_gradient_0():
 def test_mistakes_are_named(call, error, said):
     with pytest.raises(error, match=said):
         call(tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True))
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"fweights": [-1, 2, 2]}, ValueError),
+        ({"fweights": [0.5, 1, 1]}, TypeError),
+        ({"fweights": [1, 2]}, RuntimeError),
+        ({"aweights": [[1.0, 2.0, 1.0]]}, RuntimeError),
+        ({"aweights": [-1.0, 2.0, 1.0]}, ValueError),
+        ({"ddof": 1.5}, ValueError),
+    ],
+)
+def test_what_cov_cannot_weigh_is_numpys_error(settings, error):
+    values = np.array([[1.0, 2.0, 4.0], [3.0, 1.0, 2.0]])
+    with pytest.raises(error):
+        np.cov(values, **settings)
+    with pytest.raises(error, match="cov: "):
+        np.cov(tg.tensor(values), **settings)
+
+
+def test_one_row_of_columns_has_a_covariance_for_each_two():
+    values = np.array([[1.0, 2.0, 3.0], [3.0, 5.0, 4.0]])
+    for function in np.cov, np.corrcoef:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            np.testing.assert_allclose(function(tg.tensor(values), rowvar=False), function(values, rowvar=False))
+            assert function(tg.tensor(values[:1]), rowvar=False).shape == (3, 3)
+
+
+def test_weighted_quantiles_are_elements():
+    rng = np.random.default_rng(0)
+    values, weights = rng.normal(size=(3, 4)), rng.random((3, 4))
+    for function, axis, q in (np.quantile, 1, 0.3), (np.nanquantile, None, [0.2, 0.9]), (np.percentile, (0, 1), 40.0):
+        call = lambda x: function(x, q, axis=axis, weights=weights, method="inverted_cdf")       # noqa: B023, E731
+        np.testing.assert_array_equal(call(tg.tensor(values)), call(values))
+        gradcheck(call, tg.tensor(values, requires_grad=True))
+
+
+def test_ddof_and_correction_are_one_setting():
+    with pytest.raises(ValueError, match="nanvar: ddof and correction are two names"):
+        np.nanvar(tg.tensor([1.0, 2.0]), ddof=1, correction=2)

@@ -413,6 +413,8 @@ class Tensor:
         if function is None:
             raise UnsupportedError(_unsupported(name, method))
         try:
+            if kwargs and method == "__call__" and getattr(function, "__wrapped__", None) is not ufunc:     # which takes its own settings
+                inputs, kwargs = _settled(name, inputs, **kwargs)
             return function(*inputs, **kwargs)
         except Exception as error:
             raise said(error, name, inputs, kwargs)
@@ -767,6 +769,21 @@ def _called(tensor: Tensor) -> str:
     if name:
         return f"the tensor {name!r}"
     return f"a tensor of shape {tensor.shape}" + ("" if tensor.op is None else f" made by {tensor.op!r}")
+
+
+def _settled(
+    name: str, inputs: tuple, *, dtype: Any = None, casting: Any = "same_kind", where: Any = True, order: Any = "K", subok: bool = True,
+    **settings: Any,
+) -> tuple[tuple, dict[str, Any]]:
+    """The inputs of a ufunc in the dtype that it is to compute in, and the settings that are its own. order and subok are of the memory alone."""
+    if where is not True:
+        raise UnsupportedError(f"{name}: where= leaves the other elements undefined; write np.where(mask, np.{name}(...), otherwise)")
+    if dtype is not None:
+        for x in inputs:
+            if hasattr(x, "dtype") and not np.can_cast(x.dtype, dtype, casting):
+                raise TypeError(f"{name}: casting={casting!r} does not allow to go from {x.dtype} to {np.dtype(dtype)}")
+        inputs = tuple([np.astype(x, dtype, copy=False) if hasattr(x, "dtype") else np.asarray(x, dtype) for x in inputs])
+    return inputs, settings
 
 
 def _unsupported(name: str, method: str = "__call__") -> str:

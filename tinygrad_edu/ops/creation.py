@@ -9,6 +9,8 @@ import numpy as np
 from ..engine.op import implements
 from ..engine.tensor import Tensor, get_default_dtype, wrap
 from ..errors import DTypeError
+from .elementwise import astype
+from .shape import broadcast_to, copy
 
 
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
@@ -130,7 +132,7 @@ def full_like(
     if not isinstance(fill_value, Tensor):
         return _finished(np.full_like(_array(a), fill_value, dtype, order, shape=shape, device=device), requires_grad, name)
     like = np.empty_like(_array(a), dtype, order, shape=shape, device=device)
-    return np.copy(np.broadcast_to(np.astype(fill_value, like.dtype), like.shape))
+    return copy(broadcast_to(astype(fill_value, like.dtype), like.shape))
 
 
 def _array(a: Any) -> np.ndarray:

@@ -172,6 +172,7 @@ def cumulative_prod(
 
 def _cumulative(function: Any, first: float, x: Any, axis: int | None, dtype: Any, out: None, include_initial: bool) -> Tensor:
     x = as_tensor(x)
+    x = x if x.ndim else reshape(x, (1,))
     if axis is None and x.ndim != 1:
         raise ValueError(f"{function.__name__}: x has shape {x.shape}; axis may be left out only for one axis")
     axis = np.lib.array_utils.normalize_axis_index(0 if axis is None else axis, x.ndim)

@@ -252,6 +252,7 @@ def rfftn(a: Any, s: Any = None, axes: Any = None, norm: str | None = None, out:
     refuse_out("fft.rfftn", out)
     a = as_tensor(a)
     *others, (axis, n) = _some("rfftn", _axes("rfftn", a, s, axes))
+    others = [(axis, a.shape[axis] if n is None else n) for axis, n in others]         # also where an axis comes twice
     a = rfft(a, n, axis, norm)
     for axis, n in reversed(others):
         a = fft(a, n, axis, norm)

@@ -9,6 +9,7 @@ import numpy as np
 from ..engine.op import Elementwise, implements, public
 from ..engine.tensor import Tensor, wrap
 from .choosing import select
+from .complex_numbers import imag, real
 from .elementwise import abs_, astype, power, where
 from .reduce import as_tensor
 from .without_gradient import floor_divide
@@ -259,4 +260,6 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     if not copy:
         raise ValueError("nan_to_num: copy=False would change x in place; write x = nan_to_num(x)")
     x = as_tensor(x)
+    if x.dtype.kind == "c":
+        return nan_to_num(real(x), True, nan, posinf, neginf) + 1j * nan_to_num(imag(x), True, nan, posinf, neginf)
     return where(np.isfinite(x.data), x, np.nan_to_num(x.data, True, nan, posinf, neginf))

@@ -226,8 +226,14 @@ def with_numpys_dtype(a: Any) -> Tensor:
     return a if isinstance(a, Tensor) else Tensor(np.asarray(a))
 
 
+_REDUCTIONS_OF_UFUNCS = {"Max", "Min", "Prod", "Sum"}
+"""To these NumPy lets a number have axis 0."""
+
+
 @lru_cache(maxsize=4096, typed=True)
 def over(kind: type[Reduction], axis: int | tuple[int, ...] | None, ndim: int, keepdims: bool, *settings: Any) -> Callable[..., Tensor]:
     """What records the op that reduces the given axes (None: all) of an array with ndim axes. Raises AxisError for one that is not there."""
+    if ndim == 0 and axis in (0, -1) and kind.__name__ in _REDUCTIONS_OF_UFUNCS:
+        axis = None
     axes = range(ndim) if axis is None else sorted(np.lib.array_utils.normalize_axis_tuple(axis, ndim, kind.__name__.lower()))
     return kind(tuple(axes), bool(keepdims), *settings).record

@@ -208,7 +208,7 @@ def broadcast_back(g: Any, shape: tuple[int, ...]) -> Any:
 
 
 @implements(np.reshape, bare=True)
-def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None) -> Tensor:
+def reshape(a: Any, shape: Any, order: Any = "C", *, copy: bool | None = None) -> Tensor:
     """The elements of a in another shape. One size may be -1: what is left.
 
     order  "C" reads and writes row by row, "F" column by column, "A" as "F" if a lies in memory so, else as "C".

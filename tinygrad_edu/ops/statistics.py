@@ -224,12 +224,17 @@ def _covariance(function: str, m: Any, y: Any, rowvar: bool, bias: bool, ddof: A
     y = None if y is None else as_tensor(y)
     dtype = np.result_type(x.dtype, np.float64, *([] if y is None else [y.dtype])) if dtype is None else dtype
     x = x.astype(dtype, copy=False)
-    x = reshape(x, (1, -1)) if x.ndim < 2 else x if rowvar or x.shape[0] == 1 else x.T
+    x = reshape(x, (1, -1)) if x.ndim < 2 else x if rowvar else x.T
     if y is not None:
         y = y.astype(dtype, copy=False)
         y = reshape(y, (1, -1)) if y.ndim < 2 else y if rowvar or y.shape[0] == 1 else y.T
         x = concatenate([x, y], 0)
     n = x.shape[1]
+    if ddof is not None and ddof != int(ddof):
+        raise ValueError(f"{function}: ddof is {ddof}; it needs to be a whole number")
+    for name, given in ("fweights", fweights), ("aweights", aweights):
+        if given is not None:
+            _check_weights(function, name, given.data if isinstance(given, Tensor) else np.asarray(given), n)
     weights = wrap(np.ones(n, x.real.dtype))
     for given in (fweights, aweights):
         if given is not None:
@@ -240,7 +245,17 @@ def _covariance(function: str, m: Any, y: Any, rowvar: bool, bias: bool, ddof: A
     weights = weights.astype(x.dtype, copy=False)
     centered = x - sum(x * weights, 1, keepdims=True) / weights.sum()
     other = centered.conj() if centered.dtype.kind == "c" else centered
-    return matmul(centered * weights, other.T) / (freedom.astype(x.real.dtype) if freedom > 0 else np.nan if freedom == 0 else 0.0)
+    return matmul(centered * weights, other.T) / (freedom.astype(x.real.dtype) if freedom > 0 else 0.0)
+
+
+def _check_weights(function: str, name: str, weights: np.ndarray, n: int) -> None:
+    """Raise what NumPy raises for weights that are not one for each of n observations, are negative, or count by parts."""
+    if weights.shape != (n,):
+        raise RuntimeError(f"{function}: {name} has shape {weights.shape}; it needs a weight for each of the {n} observations")
+    if np.any(weights < 0):
+        raise ValueError(f"{function}: {name} has negative weights")
+    if name == "fweights" and np.any(weights != np.around(weights)):
+        raise TypeError(f"{function}: fweights say how often an observation counts; they need to be whole numbers")
 
 
 @implements(np.cov)
@@ -378,6 +393,8 @@ def _nanvar(
 ) -> Tensor:
     refuse_out(function, out)
     if correction is not None and correction is not np._NoValue:
+        if ddof != 0:
+            raise ValueError(f"{function}: ddof and correction are two names of one setting; give one of them")
         ddof = correction
     a = as_tensor(a)
     a = a.astype(np.float64 if dtype is None else dtype) if a.dtype.kind not in "fc" or dtype is not None else a
