@@ -57,6 +57,14 @@ def test_other_methods_of_ufuncs_are_refused_by_name(call):
         call(leaf())
 
 
+@pytest.mark.parametrize("method", ["reduce", "accumulate"])
+def test_a_method_of_a_ufunc_computes_in_its_dtype(method):
+    for ufunc, values in (np.multiply, np.array([2**40, 2**40])), (np.add, np.array([3e38, 3e38], np.float32)):
+        got, expected = (getattr(ufunc, method)(array, dtype=np.float64) for array in (tg.tensor(values), values))
+        assert got.dtype == np.float64
+        np.testing.assert_array_equal(got, expected)
+
+
 def test_methods_without_gradient():
     np.testing.assert_array_equal(np.less.outer(leaf(), A[0]), np.less.outer(A, A[0]))
     assert np.logical_and.reduce(leaf(), axis=1).tolist() == [True, True]

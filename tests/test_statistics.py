@@ -113,6 +113,49 @@ def test_zeros_in_a_product_are_exact():
         np.testing.assert_array_equal(x.grad, expected)
 
 
+@pytest.mark.parametrize("function", [np.sum, np.prod, np.nansum, np.nanprod, np.max, np.min])
+@pytest.mark.parametrize("values", [np.array([1, 2]), np.array([1, 2], np.float32), np.array([1.5, 2.5])])
+@pytest.mark.parametrize("initial", [3, 0.1, np.float64(0.1)])
+def test_initial_takes_the_dtype_of_the_result(function, values, initial):
+    got, expected = function(tg.tensor(values), initial=initial), function(values, initial=initial)
+    assert got.dtype == expected.dtype
+    np.testing.assert_allclose(got, expected, rtol=1e-6 if values.dtype == np.float32 else 1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "int8", "float32", "float64"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        np.gradient,
+        lambda x: np.gradient(x, np.float64(0.3)),
+        lambda x: np.gradient(np.arange(4.0, dtype=np.float32), x),
+        lambda x: np.gradient(x, np.array([0.0, 0.5, 1.0, 4.0]), edge_order=2),
+        lambda x: np.gradient(x, np.array([9, 7, 4, 2], np.uint8)),
+        lambda x: np.diff(x, prepend=0.5),
+        lambda x: np.diff(x, append=np.float64(0.5)),
+        lambda x: np.diff(x, prepend=[1j], append=2),
+        lambda x: np.diff(x > 2, n=2, append=True),
+        lambda x: np.ediff1d(x, x[:2], x.astype(np.float16) if x.dtype.kind == "f" else None),
+    ],
+)
+def test_differences_have_numpys_values_and_dtypes(call, dtype):
+    values = np.array([3, 1, 2, 7], dtype)
+    got, expected = call(tg.tensor(values)), call(values)
+    assert got.dtype == expected.dtype
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+def test_what_the_dtype_of_differences_cannot_hold_is_refused():
+    with pytest.raises(TypeError, match="ediff1d: to_end has dtype float64.* int64"):
+        np.ediff1d(tg.tensor([1, 2, 3]), to_end=1.5)
+
+
+@pytest.mark.parametrize("axis", [-1, -2])
+def test_places_may_have_fewer_axes_than_what_is_integrated(axis):
+    places = PLACES[:, None] * np.ones(3)
+    check(lambda y, x: np.trapezoid(y, x, axis=axis), A, places)
+
+
 def test_ties_share_a_median_and_a_quantile():
     x = tg.tensor([1.0, 2.0, 2.0, 5.0], requires_grad=True)
     np.median(x).backward()

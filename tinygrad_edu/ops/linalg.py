@@ -14,7 +14,7 @@ from ..engine.op import Op, implements
 from ..engine.tensor import Tensor, wrap
 from .complex_numbers import sign as sign_of
 from .elementwise import refuse_out, where
-from .reduce import as_tensor
+from .reduce import as_tensor, together
 from .shape import copy, expand_dims, ndim, squeeze
 
 
@@ -65,7 +65,8 @@ def matmul(a: Any, b: Any) -> Tensor:
     """
     if ndim(a) != 1 != ndim(b):
         return _MATMUL(a, b)
-    row, column = ndim(a) == 1, ndim(b) == 1
+    a, b = together(a, b)
+    row, column = a.ndim == 1, b.ndim == 1
     if row:
         a = expand_dims(a, 0)
     if column:
@@ -201,8 +202,9 @@ def solve(a: Any, b: Any) -> Tensor:
     >>> solve(Tensor([[2.0, 0.0], [0.0, 4.0]]), Tensor([2.0, 2.0]))
     Tensor([1. , 0.5])
     """
+    a, b = together(a, b)
     a = square("solve", a)
-    if ndim(b) != 1:
+    if b.ndim != 1:
         return _SOLVE(a, b)
     return squeeze(_SOLVE(a, expand_dims(b, 1)), -1)
 
@@ -278,7 +280,7 @@ def multi_dot(arrays: Sequence[Any], *, out: None = None) -> Tensor:
     Tensor([11.])
     """
     refuse_out("multi_dot", out)
-    arrays = [as_tensor(a) for a in arrays]
+    arrays = [as_tensor(a) for a in together(*arrays)]
     if len(arrays) < 2:
         raise ValueError(f"multi_dot: it multiplies at least two arrays, and got {len(arrays)}")
     for i, a in enumerate(arrays):
@@ -334,7 +336,7 @@ def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Tensor:
     >>> tensorsolve(Tensor([[2.0, 0.0], [0.0, 4.0]]), Tensor([2.0, 2.0]))
     Tensor([1. , 0.5])
     """
-    a, b = as_tensor(a), as_tensor(b)
+    a, b = map(as_tensor, together(a, b))
     if axes is not None:
         last = np.lib.array_utils.normalize_axis_tuple(axes, a.ndim, "tensorsolve")
         a = a.transpose([i for i in range(a.ndim) if i not in last] + list(last))

@@ -10,7 +10,7 @@ from ..engine.op import Elementwise, implements, public
 from ..engine.tensor import Tensor, wrap
 from .choosing import select
 from .elementwise import abs_, astype, power, where
-from .reduce import as_tensor
+from .reduce import as_tensor, in_dtype, together
 from .without_gradient import floor_divide
 
 
@@ -177,7 +177,8 @@ def ldexp(x1: Any, x2: Any) -> Tensor:
     >>> ldexp(Tensor([1.0, 3.0]), [2, -1])
     Tensor([4. , 1.5])
     """
-    return _SCALE_BY_POWER(x1, np.asarray(x2.data if isinstance(x2, Tensor) else x2))
+    x1, x2 = together(x1, np.asarray(x2.data if isinstance(x2, Tensor) else x2))
+    return _SCALE_BY_POWER(x1, x2)
 
 
 @implements(np.frexp)
@@ -211,6 +212,7 @@ def divmod(x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
     >>> divmod(Tensor([7.5]), 2.0)
     (Tensor([3.]), Tensor([1.5]))
     """
+    x1, x2 = together(x1, x2)
     return floor_divide(x1, x2), remainder(x1, x2)
 
 
@@ -221,7 +223,7 @@ def float_power(x1: Any, x2: Any) -> Tensor:
     >>> float_power(Tensor([2, 3]), -1)
     Tensor([0.5       , 0.33333333], dtype=float64)
     """
-    x1 = as_tensor(x1)
+    x1 = in_dtype(x1)
     x1 = astype(x1, np.result_type(x1.dtype, np.float64), copy=False)
     return power(x1, float(x2) if isinstance(x2, int) else x2)
 

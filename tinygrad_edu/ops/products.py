@@ -17,7 +17,7 @@ from .elementwise import astype, multiply, refuse_out
 from .linalg import matmul
 from .padding import pad
 from .rearranging import flip, moveaxis
-from .reduce import as_tensor
+from .reduce import as_tensor, together
 from .shape import broadcast_back, expand_dims, ravel, reshape
 
 LETTERS = sorted(ascii_letters)
@@ -206,7 +206,7 @@ def einsum(
     subscripts, *arrays = operands if operands and isinstance(operands[0], str) else _with_letters(operands)
     if dtype is not None:
         arrays = [_converted(as_tensor(array), np.dtype(dtype), casting) for array in arrays]
-    arrays = _together(*arrays)
+    arrays = together(*arrays)
     shapes = tuple([array.shape for array in arrays])
     terms, result = _parsed(subscripts, shapes)
     factors = list(zip(arrays, terms))
@@ -298,22 +298,6 @@ def _alone(array: Any, term: str, needed: str) -> tuple[Any, str]:
     return (array, term) if left == term else (EinsumOfOne(f"{term}->{left}")(array), left)
 
 
-_WEAK = {"b": False, "i": 0, "u": 0, "f": 0.0, "c": 0j}
-"""A Python number for each kind of dtype."""
-
-
-def _together(*operands: Any) -> list[Any]:
-    """Operands of one product: numbers and lists of them as arrays, in the dtype that a Python number has next to the others."""
-    dtypes = [operand.dtype for operand in operands if hasattr(operand, "dtype")]
-    found = [operand if hasattr(operand, "dtype") else np.asarray(operand) for operand in operands]
-    if not dtypes:
-        return found
-    return [
-        array if hasattr(operand, "dtype") or array.dtype.kind not in _WEAK else array.astype(np.result_type(_WEAK[array.dtype.kind], *dtypes))
-        for array, operand in zip(found, operands)
-    ]
-
-
 def _check_equal(function: str, a_shape: tuple[int, ...], a_axis: int, b_shape: tuple[int, ...], b_axis: int) -> None:
     """Raise unless two axes, over which function sums, have one size."""
     if len(a_shape) < abs(a_axis) or len(b_shape) < abs(b_axis) or a_shape[a_axis] != b_shape[b_axis]:
@@ -331,7 +315,7 @@ def dot(a: Any, b: Any, out: None = None) -> Tensor:
     Tensor([3., 7.])
     """
     refuse_out("dot", out)
-    a, b = _together(a, b)
+    a, b = together(a, b)
     if not (a.ndim and b.ndim):
         return multiply(a, b)
     _check_equal("dot", a.shape, -1, b.shape, -min(b.ndim, 2))
@@ -345,7 +329,7 @@ def inner(a: Any, b: Any, /) -> Tensor:
     >>> inner(Tensor([1.0, 2.0]), Tensor([3.0, 4.0]))
     Tensor(11.)
     """
-    a, b = _together(a, b)
+    a, b = together(a, b)
     if not (a.ndim and b.ndim):
         return multiply(a, b)
     _check_equal("inner", a.shape, -1, b.shape, -1)
@@ -361,7 +345,7 @@ def outer(a: Any, b: Any, out: None = None) -> Tensor:
             [6., 8.]])
     """
     refuse_out("outer", out)
-    a, b = _together(a, b)
+    a, b = together(a, b)
     return Einsum("i,j->ij")(ravel(a), ravel(b))
 
 
@@ -372,7 +356,7 @@ def vdot(a: Any, b: Any, /) -> Tensor:
     >>> vdot(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]]))
     Tensor(11.)
     """
-    a, b = map(ravel, _together(a, b))
+    a, b = map(ravel, together(a, b))
     if a.size != b.size:
         raise ShapeError(f"vdot: a has {a.size} elements and b has {b.size}; they need to have as many")
     return Einsum("i,i->")(_conjugate(a), b)
@@ -385,7 +369,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, keepdims: bool = False) -> Te
     >>> vecdot(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([1.0, 1.0]))
     Tensor([3., 7.])
     """
-    x1, x2 = _together(x1, x2)
+    x1, x2 = together(x1, x2)
     if x1.ndim and x2.ndim and axis != -1:
         x1, x2 = moveaxis(x1, axis, -1), moveaxis(x2, axis, -1)
     _check_equal("vecdot", x1.shape, -1, x2.shape, -1)
@@ -401,7 +385,7 @@ def matvec(x1: Any, x2: Any, /) -> Tensor:
     Tensor([[3., 7.],
             [2., 4.]])
     """
-    x1, x2 = _together(x1, x2)
+    x1, x2 = together(x1, x2)
     _check_equal("matvec", x1.shape, -1, x2.shape, -1)
     return einsum("...ij,...j->...i", x1, x2)
 
@@ -413,7 +397,7 @@ def vecmat(x1: Any, x2: Any, /) -> Tensor:
     >>> vecmat(Tensor([1.0, 1.0]), Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor([4., 6.])
     """
-    x1, x2 = _together(x1, x2)
+    x1, x2 = together(x1, x2)
     _check_equal("vecmat", x1.shape, -1, x2.shape, -2)
     return einsum("...i,...ij->...j", _conjugate(x1), x2)
 
@@ -427,7 +411,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
     >>> tensordot(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([1.0, 1.0]), axes=1)
     Tensor([3., 7.])
     """
-    a, b = _together(a, b)
+    a, b = together(a, b)
     a_shape, b_shape = a.shape, b.shape
     of_a, of_b = (range(-axes, 0), range(axes)) if np.ndim(axes) == 0 else axes
     of_a, of_b = (tuple(each) if np.ndim(each) else (each,) for each in (of_a, of_b))
@@ -450,7 +434,7 @@ def kron(a: Any, b: Any) -> Tensor:
     >>> kron(Tensor([1.0, 2.0]), Tensor([1.0, 10.0]))
     Tensor([ 1., 10.,  2., 20.])
     """
-    a, b = _together(a, b)
+    a, b = together(a, b)
     if not (a.ndim and b.ndim):
         return multiply(a, b)
     axes = max(a.ndim, b.ndim)
@@ -477,7 +461,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     """
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = _together(a, b)
+    a, b = together(a, b)
     if not (a.ndim and b.ndim):
         raise ShapeError(f"cross: a has shape {a.shape} and b has shape {b.shape}; both need an axis")
     a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
@@ -500,7 +484,7 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Tensor:
     Tensor([ 1., 12., 23., 30.])
     """
     mode = _mode("convolve", mode)
-    a, v = (row if row.ndim else reshape(row, (1,)) for row in _together(a, v))
+    a, v = (row if row.ndim else reshape(row, (1,)) for row in together(a, v))
     _check_rows("convolve", a, v)
     if len(v) > len(a):
         a, v = v, a
@@ -517,7 +501,7 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Tensor:
     Tensor([21., 32.])
     """
     mode = _mode("correlate", mode)
-    a, v = _together(a, v)
+    a, v = together(a, v)
     _check_rows("correlate", a, v)
     v = _conjugate(v)
     if mode == "valid":
@@ -552,7 +536,7 @@ def _conjugate(a: Any) -> Any:
 @implements(np.linalg.cross)
 def vector_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Tensor:
     """Vector product of vectors of three elements along an axis: see cross."""
-    x1, x2 = _together(x1, x2)
+    x1, x2 = together(x1, x2)
     out = cross(x1, x2, axis=axis)
     if not x1.shape[axis] == 3 == x2.shape[axis]:
         raise ShapeError(f"linalg.cross: x1 has shape {x1.shape} and x2 has shape {x2.shape}; axis {axis} of both needs to have size 3")
@@ -562,7 +546,7 @@ def vector_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Tensor:
 @implements(np.linalg.outer)
 def vector_outer(x1: Any, x2: Any, /) -> Tensor:
     """Each element of the row x1 times each of the row x2: see outer."""
-    x1, x2 = _together(x1, x2)
+    x1, x2 = together(x1, x2)
     if not x1.ndim == 1 == x2.ndim:
         raise ShapeError(f"linalg.outer: x1 has shape {x1.shape} and x2 has shape {x2.shape}; both need to have one axis")
     return outer(x1, x2)

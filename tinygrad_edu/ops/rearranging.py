@@ -21,7 +21,7 @@ from ..engine.op import implements
 from ..engine.tensor import Tensor, wrap
 from .elementwise import astype, refuse_out
 from .index import getitem, setitem
-from .reduce import as_tensor
+from .reduce import as_tensor, together
 from .shape import broadcast_to, concatenate, ravel, reshape, transpose
 
 
@@ -426,7 +426,7 @@ def _at_least(function: Callable) -> Callable[..., Any]:
     @implements(function)
     @wraps(function)
     def ours(*arys: Any) -> Any:
-        found = tuple([reshape(tensor, function(np.broadcast_to(0, tensor.shape)).shape) for tensor in map(as_tensor, arys)])
+        found = tuple([reshape(tensor, function(np.broadcast_to(0, tensor.shape)).shape) for tensor in map(as_tensor, together(*arys))])
         return found[0] if len(found) == 1 else found
 
     return ours

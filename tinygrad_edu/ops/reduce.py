@@ -11,7 +11,8 @@ import numpy as np
 
 from ..engine.backward import total
 from ..engine.op import Op, implements
-from ..engine.tensor import Tensor
+from ..engine.recording import array_beside
+from ..engine.tensor import Tensor, wrap
 from .elementwise import astype, maximum, minimum, refuse_out, where as choose
 from .shape import broadcast_back, ndim
 
@@ -148,7 +149,7 @@ def sum(
         if dtype is not None:
             a = astype(as_tensor(a), dtype)
     total = over(Sum, axis, ndim(a), keepdims)(a)
-    return total if initial is None else total + initial
+    return total if initial is None else total + in_dtype(initial, total.dtype)
 
 
 @implements(np.mean)
@@ -161,6 +162,8 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     refuse_out("mean", out)
     if dtype is not None:
         a = astype(as_tensor(a), dtype)
+        if a.dtype.kind in "iu":
+            return astype(mean(a, axis, keepdims=keepdims, where=where), dtype)
     if where is not True:
         a = as_tensor(a)
         counts = np.sum(np.broadcast_to(np.asarray(where), a.shape), axis, keepdims=keepdims)
@@ -204,7 +207,7 @@ def _beside_initial(
     if initial is None:
         raise ValueError(f"{extreme.__name__}: where chooses elements, and of none there is no {extreme.__name__}; give initial as well")
     a = as_tensor(a)
-    initial = astype(as_tensor(initial), a.dtype)
+    initial = in_dtype(initial, a.dtype)
     if where is not True:
         a = choose(where, a, initial)
     if not a.size:
@@ -215,6 +218,19 @@ def _beside_initial(
 def as_tensor(a: Any) -> Tensor:
     """a itself if it is a Tensor, else a Tensor of it."""
     return a if isinstance(a, Tensor) else Tensor(a)
+
+
+def in_dtype(a: Any, dtype: Any = None) -> Tensor:
+    """A tensor, an array, a number or a list in a dtype, by default that which NumPy gives it."""
+    a = a if isinstance(a, Tensor) else wrap(np.asarray(a))
+    return a if dtype is None else astype(a, dtype, copy=False)
+
+
+def together(*operands: Any) -> list[Any]:
+    """Operands of one function: tensors and arrays as they are, and numbers and lists as arrays that lose no digits beside these."""
+    dtypes = [operand.dtype for operand in operands if isinstance(operand, (Tensor, np.ndarray, np.generic))]
+    dtype = np.result_type(*dtypes) if dtypes else None
+    return [operand if isinstance(operand, (Tensor, np.ndarray, np.generic)) else array_beside(operand, dtype) for operand in operands]
 
 
 @lru_cache(maxsize=4096, typed=True)

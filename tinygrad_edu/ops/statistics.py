@@ -13,7 +13,7 @@ from .cumulative import cumprod, cumsum, prod
 from .elementwise import refuse_out, sqrt, where as choose
 from .linalg import matmul
 from .rearranging import moveaxis
-from .reduce import as_tensor, max, mean, min, sum
+from .reduce import as_tensor, in_dtype, max, mean, min, sum, together
 from .shape import concatenate, expand_dims, reshape
 
 
@@ -193,12 +193,13 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     >>> average(Tensor([1.0, 2.0]), weights=[3.0, 1.0])
     Tensor(1.25)
     """
+    if weights is not None:
+        a, weights = map(as_tensor, together(a, weights))
     a = as_tensor(a)
     a = a if a.dtype.kind in "fc" else a.astype(np.float64)
     if weights is None:
         found = mean(a, axis, keepdims=keepdims)
         return (found, wrap(np.full(found.shape, a.size / np.maximum(found.size, 1), found.dtype))) if returned else found
-    weights = as_tensor(weights)
     if weights.shape != a.shape:
         if axis is None:
             raise TypeError(f"average: a has shape {a.shape} and weights {weights.shape}; axis is needed where they differ")
@@ -215,10 +216,10 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 
 
 def _covariance(function: str, m: Any, y: Any, rowvar: bool, bias: bool, ddof: Any, fweights: Any, aweights: Any, dtype: Any) -> Tensor:
-    x = as_tensor(m)
+    x = in_dtype(m)
     if x.ndim > 2:
         raise ValueError(f"{function}: m has shape {x.shape}; it needs one or two axes")
-    y = None if y is None else as_tensor(y)
+    y = None if y is None else in_dtype(y)
     dtype = np.result_type(x.dtype, np.float64, *([] if y is None else [y.dtype])) if dtype is None else dtype
     x = x.astype(dtype, copy=False)
     x = reshape(x, (1, -1)) if x.ndim < 2 else x if rowvar or x.shape[0] == 1 else x.T
@@ -384,7 +385,7 @@ def _nanvar(
     a = a.astype(np.float64 if dtype is None else dtype) if a.dtype.kind not in "fc" or dtype is not None else a
     values, valid = _without_nan(a, 0)
     counted = valid if where is True else valid & (where.data if isinstance(where, Tensor) else np.asarray(where))
-    middle = nanmean(a, axis, keepdims=True, where=where) if given_mean is None or given_mean is np._NoValue else as_tensor(given_mean)
+    middle = nanmean(a, axis, keepdims=True, where=where) if given_mean is None or given_mean is np._NoValue else together(a, given_mean)[1]
     deviations = choose(counted, values - middle, np.array(0, a.dtype))
     squares = (deviations * deviations.conj()).real if a.dtype.kind == "c" else deviations * deviations
     squares = sum(squares, axis, keepdims=keepdims)

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..engine.tensor import DISPATCH, METHODS
 from .cumulative import cumprod, cumsum, prod
-from .elementwise import astype, refuse_out
-from .reduce import as_tensor, max, min, sum
+from .elementwise import refuse_out
+from .reduce import in_dtype, max, min, sum, together
 from .shape import reshape
 from .without_gradient import all, any
 
@@ -18,8 +18,7 @@ from .without_gradient import all, any
 def _reduction(ufunc: np.ufunc, function: Callable) -> None:
     def reduce(array: Any, axis: Any = 0, dtype: Any = None, out: None = None, keepdims: bool = False, **settings: Any) -> Any:
         refuse_out(f"{ufunc.__name__}.reduce", out)
-        result = function(array, axis=axis, keepdims=keepdims, **settings)
-        return result if dtype is None else astype(result, dtype)
+        return function(array if dtype is None else in_dtype(array, dtype), axis=axis, keepdims=keepdims, **settings)
 
     METHODS[ufunc, "reduce"] = reduce
 
@@ -33,7 +32,7 @@ def _accumulation(ufunc: np.ufunc, function: Callable) -> None:
 
 def _outer(ufunc: np.ufunc, function: Callable) -> None:
     def outer(a: Any, b: Any, /, **settings: Any) -> Any:
-        a, b = as_tensor(a), as_tensor(b)
+        a, b = together(a, b)
         return function(reshape(a, a.shape + (1,) * b.ndim), b, **settings)
 
     METHODS[ufunc, "outer"] = outer
