@@ -172,6 +172,10 @@ def test_clip_takes_none_arrays_and_both_pairs_of_names():
     same(np.clip(x, min=0), np.clip(A, 0, None))
     with pytest.raises(ValueError, match="two names"):
         np.clip(x, 0, 1, min=0)
+    with pytest.raises(TypeError, match="clip: a_min and a_max are given together"):
+        np.clip(x, 0)
+    same(x.clip(0), A.clip(0))
+    same(np.clip(x), np.clip(A))
 
 
 def test_results_of_functions_without_gradient_need_none():

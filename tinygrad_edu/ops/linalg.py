@@ -237,7 +237,8 @@ def slogdet(a: Any) -> SlogdetResult:
     Tensor(-1.)
     """
     a = square("slogdet", a)
-    sign, size = np.linalg.slogdet(a.data)
+    with np.errstate(invalid="ignore"):         # of NaN the op of logabsdet warns
+        sign, size = np.linalg.slogdet(a.data)
     if a.dtype.kind != "c":
         return SlogdetResult(wrap(sign), _LOG_ABS_DET(a))
     scale = np.exp(np.where(sign == 0, 0, size) / max(1, a.shape[-1]))[..., None, None]        # a constant, which changes no sign

@@ -11,6 +11,7 @@ from ..engine.tensor import Tensor, wrap
 from .choosing import select
 from .elementwise import abs_, astype, power, where
 from .reduce import as_tensor, in_dtype, together
+from .shape import broadcast_to
 from .without_gradient import floor_divide
 
 
@@ -202,7 +203,7 @@ def modf(x: Any) -> tuple[Tensor, Tensor]:
     """
     x = as_tensor(x)
     fraction, whole = np.modf(x.data)
-    return where(np.isinf(x.data), fraction, x - whole), wrap(whole)
+    return where(np.isinf(x.data), fraction, x - np.where(np.isinf(whole), 0, whole)), wrap(whole)
 
 
 @implements(np.divmod)
@@ -251,7 +252,9 @@ def positive(x: Any) -> Tensor:
 
 @implements(np.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
-    """x with numbers in the place of NaN and infinities, by default 0 and the largest there are; their gradient is 0. copy needs to be True.
+    """x with numbers in the place of NaN and infinities, by default 0 and the largest there are; there the gradient of x is 0.
+
+    The numbers may be tensors, which get it. Parts of complex numbers are replaced each by itself. copy needs to be True.
 
     >>> nan_to_num(Tensor([1.0, np.nan, np.inf]), posinf=9)
     Tensor([1., 0., 9.])
@@ -259,4 +262,13 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     if not copy:
         raise ValueError("nan_to_num: copy=False would change x in place; write x = nan_to_num(x)")
     x = as_tensor(x)
-    return where(np.isfinite(x.data), x, np.nan_to_num(x.data, True, nan, posinf, neginf))
+    if x.dtype.kind not in "fc" or np.isfinite(x.data).all():
+        return x.copy()
+    if x.dtype.kind == "c":
+        return nan_to_num(x.real, copy, nan, posinf, neginf) + nan_to_num(x.imag, copy, nan, posinf, neginf) * 1j
+    largest = np.finfo(x.dtype).max
+    posinf, neginf = largest if posinf is None else posinf, -largest if neginf is None else neginf
+    found = x
+    for places, number in (np.isnan(x.data), nan), (np.isposinf(x.data), posinf), (np.isneginf(x.data), neginf):
+        found = where(places, broadcast_to(in_dtype(number, x.dtype), x.shape), found) if places.any() else found
+    return found

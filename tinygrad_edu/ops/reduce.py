@@ -13,6 +13,7 @@ from ..engine.backward import total
 from ..engine.op import Op, implements
 from ..engine.recording import array_beside
 from ..engine.tensor import Tensor, wrap
+from ..errors import DTypeError
 from .elementwise import astype, maximum, minimum, refuse_out, where as choose
 from .shape import broadcast_back, ndim
 
@@ -162,7 +163,7 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     refuse_out("mean", out)
     if dtype is not None:
         a = astype(as_tensor(a), dtype)
-        if a.dtype.kind in "iu":
+        if a.dtype.kind in "biu":
             return astype(mean(a, axis, keepdims=keepdims, where=where), dtype)
     if where is not True:
         a = as_tensor(a)
@@ -218,6 +219,12 @@ def _beside_initial(
 def as_tensor(a: Any) -> Tensor:
     """a itself if it is a Tensor, else a Tensor of it."""
     return a if isinstance(a, Tensor) else Tensor(a)
+
+
+def refuse_whole_dtype(function: str, dtype: Any) -> None:
+    """Refuse a dtype of whole numbers in a function that computes with means, which it would cut off."""
+    if dtype is not None and np.dtype(dtype).kind not in "fc":
+        raise DTypeError(f"{function}: dtype is {np.dtype(dtype)}, which cuts off the mean; it needs to be a floating or a complex one")
 
 
 def in_dtype(a: Any, dtype: Any = None) -> Tensor:
