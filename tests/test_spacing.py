@@ -109,6 +109,16 @@ def test_a_method_of_a_ufunc_computes_in_its_dtype(method):
         np.testing.assert_array_equal(got, expected)
 
 
+@pytest.mark.parametrize("other", [3, 0.1, 300, np.float64(0.1)])
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64"])
+def test_an_outer_sum_has_numpys_dtype(dtype, other):
+    values = np.array([1, 2], dtype)
+    for outer in lambda x: np.add.outer(x, other), lambda x: np.add.outer(other, x):
+        got, expected = outer(tg.tensor(values)), outer(values)
+        assert got.dtype == expected.dtype
+        np.testing.assert_array_equal(got, expected)
+
+
 def test_methods_without_gradient():
     np.testing.assert_array_equal(np.less.outer(leaf(), A[0]), np.less.outer(A, A[0]))
     assert np.logical_and.reduce(leaf(), axis=1).tolist() == [True, True]

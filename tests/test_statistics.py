@@ -187,6 +187,12 @@ def test_differences_have_numpys_values_and_dtypes(call, dtype):
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
+def test_initial_that_the_dtype_cannot_hold_is_refused():
+    for function, initial in (np.max, 300), (np.sum, -1):
+        with pytest.raises(OverflowError):
+            function(tg.tensor([1, 2], dtype="uint8"), initial=initial)
+
+
 def test_what_the_dtype_of_differences_cannot_hold_is_refused():
     with pytest.raises(TypeError, match="ediff1d: to_end has dtype float64.* int64"):
         np.ediff1d(tg.tensor([1, 2, 3]), to_end=1.5)

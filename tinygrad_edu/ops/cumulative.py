@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor
 from .elementwise import astype, refuse_out, where as choose
-from .reduce import Reduction, as_tensor, in_dtype, over, together
+from .reduce import Reduction, as_tensor, in_dtype, over, strong, together
 from .shape import broadcast_to, concatenate, ravel, reshape
 
 
@@ -208,7 +208,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     Tensor([3., 5.])
     """
     prepend, append = (None if more is np._NoValue else more for more in (prepend, append))
-    parts = together(*[_strong(part) for part in (prepend, a, append) if part is not None])
+    parts = together(*[strong(part) for part in (prepend, a, append) if part is not None])
     a = as_tensor(parts[0 if prepend is None else 1])
     if n < 0:
         raise ValueError(f"diff: n is {n}; it needs to be 0 or more")
@@ -227,11 +227,6 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     return a
 
 
-def _strong(x: Any) -> Any:
-    """A number in the dtype that it has as an array, as NumPy takes it where it joins arrays."""
-    return np.asarray(x) if np.isscalar(x) else x
-
-
 @implements(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Tensor:
     """The differences of neighbours among all elements, with numbers before and behind them if given, all in the dtype of ary.
@@ -239,7 +234,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Tensor:
     >>> ediff1d(Tensor([1.0, 4.0, 9.0]), to_end=0.0)
     Tensor([3., 5., 0.])
     """
-    before, ary, behind = map(ravel, together(*[[] if part is None else _strong(part) for part in (to_begin, ary, to_end)]))
+    before, ary, behind = map(ravel, together(*[[] if part is None else strong(part) for part in (to_begin, ary, to_end)]))
     for name, part in ("to_begin", before), ("to_end", behind):
         if part.size and not np.can_cast(part.dtype, ary.dtype, "same_kind"):
             raise TypeError(f"ediff1d: {name} has dtype {part.dtype}, which casting='same_kind' does not convert to that of ary, {ary.dtype}")
@@ -277,13 +272,13 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     >>> gradient(Tensor([1.0, 4.0, 9.0]))
     Tensor([3., 4., 5.])
     """
-    f, *varargs = map(_floating, together(f, *varargs))
+    f, *given = map(_floating, together(f, *varargs))
     axes = range(f.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, f.ndim)
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: edge_order is {edge_order}; it needs to be 1 or 2")
     if len(varargs) not in (0, 1, len(axes)):
         raise TypeError(f"gradient: {len(varargs)} distances were given for {len(axes)} axes")
-    distances = varargs * (len(axes) if len(varargs) == 1 else 1) or [Tensor(1.0, f.dtype)] * len(axes)
+    distances = given * (len(axes) if len(given) == 1 else 1) or [Tensor(1.0, f.dtype)] * len(axes)
     found = [astype(_slope(f, axis, distance, edge_order), f.dtype, copy=False) for axis, distance in zip(axes, distances)]
     return found[0] if len(found) == 1 else tuple(found)
 

@@ -500,7 +500,8 @@ def clip(
         raise ValueError("clip: a_min and min are two names of one bound, as are a_max and max; give one of them")
     if len(bounds) == 1:
         raise TypeError("clip: a_min and a_max are given together; write min= or max= for one bound alone, or None for the other")
-    return clip_method(a, *bounds or by_name, out)
+    low, high = bounds or by_name
+    return clip_method(a, low, high, out)
 
 
 def clip_method(self: Any, min: Any = None, max: Any = None, out: None = None) -> Tensor:

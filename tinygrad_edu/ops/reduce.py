@@ -229,8 +229,14 @@ def refuse_whole_dtype(function: str, dtype: Any) -> None:
 
 def in_dtype(a: Any, dtype: Any = None) -> Tensor:
     """A tensor, an array, a number or a list in a dtype, by default that which NumPy gives it."""
-    a = a if isinstance(a, Tensor) else wrap(np.asarray(a))
+    if not isinstance(a, Tensor):
+        a = wrap(np.asarray(a, dtype if isinstance(a, int) else None))          # a number that is too large is refused, as in NumPy
     return a if dtype is None else astype(a, dtype, copy=False)
+
+
+def strong(x: Any) -> Any:
+    """A number in the dtype that it has as an array, as NumPy takes it where arrays are joined; all else as it is."""
+    return np.asarray(x) if np.isscalar(x) else x
 
 
 def together(*operands: Any) -> list[Any]:

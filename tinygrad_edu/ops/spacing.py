@@ -12,7 +12,7 @@ from .elementwise import astype, power
 from .exponential import log10
 from .rearranging import moveaxis
 from .reduce import as_tensor, in_dtype, together
-from .shape import broadcast_to, concatenate, expand_dims, reshape
+from .shape import broadcast_to, concatenate, expand_dims, ndim, reshape
 
 
 @implements(np.linspace)
@@ -21,6 +21,8 @@ def linspace(
     *, device: None = None, requires_grad: bool = False, name: str | None = None,
 ) -> Any:
     """num numbers in equal steps from start to stop, along a new axis; with retstep also the step. Gradients go to start and stop.
+
+    For a dtype of whole numbers they are rounded down, as NumPy's are.
 
     >>> linspace(0, 1, 3)
     Tensor([0. , 0.5, 1. ])
@@ -59,12 +61,14 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
     >>> logspace(Tensor(0.0), 2, 3)
     Tensor([  1.,  10., 100.])
     """
-    start, stop, base = map(as_tensor, together(start, stop, base))
-    if base.ndim:
-        ndim = max(start.ndim, stop.ndim, base.ndim)
-        start, stop, base = (reshape(x, (1,) * (ndim - x.ndim) + x.shape) for x in (start, stop, base))
+    if ndim(base):
+        start, stop, base = map(in_dtype, (start, stop, base))
+        axes = max(start.ndim, stop.ndim, base.ndim)
+        start, stop, base = (reshape(x, (1,) * (axes - x.ndim) + x.shape) for x in (start, stop, base))
         base = expand_dims(base, axis)
-    found = power(base, linspace(start, stop, num, endpoint, axis=axis))
+    if isinstance(base, Tensor) and not isinstance(stop, Tensor):
+        start = in_dtype(start)         # of numbers alone linspace makes the default dtype, which may have fewer digits than base
+    found = power(*together(base, linspace(start, stop, num, endpoint, axis=axis)))
     return found if dtype is None else astype(found, dtype)
 
 
@@ -96,6 +100,6 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.
     Tensor([0.   , 0.217])
     """
     p = as_tensor(p)
-    discont, length = (x.data if isinstance(x, Tensor) else x for x in (discont, period))
+    length: Any = period.data if isinstance(period, Tensor) else period
     unwrapped = np.unwrap(p.data, discont, axis, period=length)
     return p + np.rint((unwrapped - p.data) / length).astype(unwrapped.dtype) * period

@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.tensor import DISPATCH, METHODS
 from .cumulative import cumprod, cumsum, prod
 from .elementwise import refuse_out
-from .reduce import in_dtype, max, min, sum, together
+from .reduce import in_dtype, max, min, strong, sum, together
 from .shape import reshape
 from .without_gradient import all, any
 
@@ -32,7 +32,7 @@ def _accumulation(ufunc: np.ufunc, function: Callable) -> None:
 
 def _outer(ufunc: np.ufunc, function: Callable) -> None:
     def outer(a: Any, b: Any, /, **settings: Any) -> Any:
-        a, b = together(a, b)
+        a, b = together(strong(a), strong(b))
         return function(reshape(a, a.shape + (1,) * b.ndim), b, **settings)
 
     METHODS[ufunc, "outer"] = outer
