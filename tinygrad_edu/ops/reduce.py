@@ -235,15 +235,25 @@ def in_dtype(a: Any, dtype: Any = None) -> Tensor:
 
 
 def strong(x: Any) -> Any:
-    """A number in the dtype that it has as an array, as NumPy takes it where arrays are joined; all else as it is."""
-    return np.asarray(x) if np.isscalar(x) else x
+    """A Python number in the dtype that it has as an array, as NumPy takes it where arrays are joined; all else as it is."""
+    return wrap(np.asarray(x)) if type(x) in _NUMBERS else x
 
 
 def together(*operands: Any) -> list[Any]:
-    """Operands of one function: tensors and arrays as they are, and numbers and lists as arrays that lose no digits beside these."""
-    dtypes = [operand.dtype for operand in operands if isinstance(operand, (Tensor, np.ndarray, np.generic))]
+    """Operands of one function: tensors and arrays as they are, and numbers and lists so that they lose no digits beside these.
+
+    Numbers become tensors, constants in a rule too; lists become arrays, which a rule may not hide.
+    """
+    dtypes = [operand.dtype for operand in operands if isinstance(operand, _ARRAYS)]
     dtype = np.result_type(*dtypes) if dtypes else None
-    return [operand if isinstance(operand, (Tensor, np.ndarray, np.generic)) else array_beside(operand, dtype) for operand in operands]
+    return [
+        operand if isinstance(operand, _ARRAYS) else wrap(array_beside(operand, dtype)) if type(operand) in _NUMBERS else array_beside(operand, dtype)
+        for operand in operands
+    ]
+
+
+_ARRAYS = (Tensor, np.ndarray, np.generic)
+_NUMBERS = (bool, int, float, complex)
 
 
 @lru_cache(maxsize=4096, typed=True)
