@@ -21,7 +21,7 @@ from ..engine.op import implements
 from ..engine.tensor import Tensor, wrap
 from .elementwise import refuse_out
 from .index import getitem, setitem
-from .reduce import as_tensor, in_dtype, together
+from .reduce import as_tensor, in_dtype, strong, together
 from .shape import broadcast_to, concatenate, ravel, reshape, transpose
 
 
@@ -51,7 +51,7 @@ class Places:
     """The elements of several arrays in one row, in a dtype if one is given, and their places in it; place 0 is a zero."""
 
     def __init__(self, arrays: Sequence[Any], dtype: Any) -> None:
-        self.arrays = [in_dtype(array, dtype) for array in arrays]
+        self.arrays = [in_dtype(strong(array), dtype) for array in arrays]
         self.start = 1
 
     def numbered(self, value: Any) -> Any:
