@@ -524,3 +524,9 @@ def test_no_warnings():
         warnings.simplefilter("error")
         z, x = leaf([0j, 1j, -1]), leaf([0.0, 1.0, -1.0])
         (abs(z * x) + abs(x * 1j) + np.angle(z) + np.sign(z).real + z.real).sum().backward()
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "float16", "float32"])
+def test_the_angle_of_real_numbers_has_numpys_dtype(dtype):
+    values = np.array([1, 0], dtype)
+    assert np.angle(tg.tensor(values)).dtype == np.angle(values).dtype

@@ -45,6 +45,15 @@ def gradient(function, array, dtype):
     return tg.grad(out, x, converted(g, out.dtype.kind))[0].numpy()
 
 
+@pytest.mark.parametrize("dtype", ["bool", "int8", "float16", "float32", "float64"])
+@pytest.mark.parametrize("function", [np.fft.irfft, np.fft.hfft, np.fft.fft, np.fft.irfftn])
+def test_dtypes_of_transforms_are_numpys(function, dtype):
+    values = np.array([1, 0, 1, 1], dtype)
+    got, expected = function(tg.tensor(values)), function(values)
+    assert got.dtype == expected.dtype
+    np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-3)
+
+
 OF_ONE_AXIS = [np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft, np.fft.hfft, np.fft.ihfft]
 OF_MANY = [np.fft.fftn, np.fft.ifftn, np.fft.rfftn, np.fft.irfftn]
 OF_TWO = [np.fft.fft2, np.fft.ifft2, np.fft.rfft2, np.fft.irfft2]

@@ -60,6 +60,14 @@ def test_the_assignments_cache_is_safe():
 # What an Op has of forward
 
 
+def test_a_number_in_a_rule_is_a_constant():
+    def nothing(g):
+        """Zeros, by way of numbers that functions make arrays of."""
+        return 0 * (np.diff(g, prepend=0.5) + np.divmod(g, 2.0)[1] + np.add.outer(g, 0.5) + np.gradient(g, 0.5) + np.float_power(2.0, g))
+
+    assert second_derivative(cube(grad_x=lambda self, g, x: 3 * g * x * x + nothing(g))) == CUBES
+
+
 def test_a_rule_of_an_op_that_names_what_forward_kept_is_refused_with_both_ways_out():
     with pytest.raises(DefinitionError) as failure:
         cube(forward=keeping, grad_x=lambda self, g, square: 3 * g * square)

@@ -554,3 +554,16 @@ def test_matrices_without_elements_have_all_their_vectors():
         for ours, theirs in zip(decompose(tg.tensor(np.zeros((0, 3)), requires_grad=True)), decompose(np.zeros((0, 3))), strict=True):
             assert np.array_equal(ours.detach(), theirs)
     assert np.isclose(np.linalg.vector_norm(tg.tensor([3.0, 4.0]), ord=None).item(), 5)
+
+
+def test_nan_in_a_determinant_is_warned_of_once():
+    with pytest.warns(RuntimeWarning) as warned:
+        np.linalg.slogdet(tg.tensor([[np.nan, 1.0], [1.0, 2.0]]))
+    assert len(warned) == 1
+
+
+def test_least_squares_are_in_the_dtype_of_both():
+    a, b = np.array([[1, 2], [3, 4], [5, 7]], np.float32), np.array([0.1, 0.2, 0.4])
+    for got, expected in zip(np.linalg.lstsq(tg.tensor(a), b), np.linalg.lstsq(a, b)):
+        np.testing.assert_allclose(got, expected, rtol=1e-13)
+        assert np.ndim(expected) == 0 or got.dtype == expected.dtype

@@ -45,6 +45,50 @@ def test_a_list_beside_a_tensor_loses_no_digits():
     assert (tg.tensor([1.0]) + [0.1]).dtype == np.float32 and (tg.tensor([1]) + [0.5]).tolist() == [1.5]
 
 
+LISTS = {
+    "matmul": lambda x: x @ [0.1, 0.2],
+    "matmul of a list": lambda x: [0.1, 0.2] @ x,
+    "solve": lambda x: np.linalg.solve([[0.1, 0.2], [0.3, 0.9]], x),
+    "solve for a list": lambda x: np.linalg.solve(x * x[:, None] + np.eye(2), [0.1, 0.7]),
+    "tensorsolve": lambda x: np.linalg.tensorsolve([[0.1, 0.2], [0.3, 0.9]], x),
+    "lstsq": lambda x: np.linalg.lstsq([[0.1, 0.2], [0.3, 0.9]], x)[0],
+    "multi_dot": lambda x: np.linalg.multi_dot([[0.1, 0.2], x * x[:, None], [0.1, 0.7]]),
+    "average": lambda x: np.average(x, weights=[0.1, 0.7]),
+    "average of a list": lambda x: np.average([0.1, 0.7], weights=x),
+    "gradient": lambda x: np.gradient(x, [0.1, 0.4]),
+    "gradient of a list": lambda x: np.gradient([0.1, 0.4], x),
+    "trapezoid": lambda x: np.trapezoid(x, [0.1, 0.3]),
+    "trapezoid of a list": lambda x: np.trapezoid([0.1, 0.3], x),
+    "diff": lambda x: np.diff(x, prepend=[0.1], append=0.7),
+    "diff of a list": lambda x: np.diff([0.1, 0.2], prepend=x),
+    "ediff1d": lambda x: np.ediff1d(x, [0.1], 0.7),
+    "cov": lambda x: np.cov(x, [0.1, 0.7]),
+    "cov of a list": lambda x: np.cov([0.1, 0.7], x),
+    "corrcoef": lambda x: np.corrcoef([0.1, 0.7], x),
+    "nanvar": lambda x: np.nanvar(x, mean=[0.3]),
+    "max": lambda x: np.max(-x, initial=0.1),
+    "atleast_1d": lambda x: np.atleast_1d(x, 0.1)[1],
+    "outer": lambda x: np.multiply.outer([0.1], x),
+    "float_power": lambda x: np.float_power([0.1], x),
+    "divmod": lambda x: np.divmod(x, [0.7, 0.3])[1],
+    "complex": lambda x: x * [0.1 + 0.2j],
+    "ldexp of a number": lambda x: np.ldexp(0.1, x.astype(int)),
+    "beside whole numbers": lambda x: x.astype(np.int8) + [0.1],
+}
+
+
+@pytest.mark.parametrize("call", LISTS.values(), ids=LISTS)
+def test_functions_lose_no_digits_of_a_number_or_a_list(call):
+    x = np.array([2.0, 3.0])
+    out, expected = call(tg.tensor(x)), call(x)
+    assert out.dtype == expected.dtype
+    np.testing.assert_allclose(out, expected, rtol=1e-14)
+
+
+def test_a_list_has_one_dtype_in_all_results_of_a_function():
+    assert [part.dtype for part in np.divmod(tg.tensor([1.0, 2.0]), [0.7, 0.3])] == [np.float32] * 2
+
+
 UNARY = [np.exp, np.negative, np.absolute, np.square, np.tanh, np.isnan, np.isinf, np.isfinite, np.sign, np.floor, np.ceil, np.rint, np.round,
          np.logical_not, np.copy, np.ravel, np.zeros_like, np.ones_like, np.squeeze, np.transpose, np.sum, np.mean, np.var, np.std, np.max, np.min,
          np.argmax, np.argmin, np.argsort, np.all, np.any]
@@ -128,6 +172,10 @@ def test_clip_takes_none_arrays_and_both_pairs_of_names():
     same(np.clip(x, min=0), np.clip(A, 0, None))
     with pytest.raises(ValueError, match="two names"):
         np.clip(x, 0, 1, min=0)
+    with pytest.raises(TypeError, match="clip: a_min and a_max are given together"):
+        np.clip(x, 0)
+    same(x.clip(0), A.clip(0))
+    same(np.clip(x), np.clip(A))
 
 
 def test_results_of_functions_without_gradient_need_none():

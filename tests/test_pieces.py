@@ -51,6 +51,35 @@ def test_nan_to_num_has_gradient_0_where_there_was_no_number():
         np.nan_to_num(x, copy=False)
 
 
+@pytest.mark.parametrize("numbers", [{}, {"nan": 3.0}, {"nan": [1.0, 2.0, 3.0], "posinf": np.float64(0.1)}])
+def test_nan_to_num_has_numpys_values_and_dtypes(numbers):
+    values = np.array([np.nan, np.inf, -np.inf])
+    for x in values, values.astype(np.float32), np.arange(3), values + 1j, np.array([complex(1, value) for value in values]):
+        got, expected = np.nan_to_num(tg.tensor(x), **numbers), np.nan_to_num(x, **numbers)
+        assert got.dtype == expected.dtype
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_numbers_that_nan_to_num_puts_in_may_have_a_gradient():
+    x, number = leaf([[1.0, np.nan], [np.inf, np.nan]]), leaf([5.0, 7.0])
+    out = np.nan_to_num(x, nan=number)
+    (out * np.array([[1, 10], [100, 1000]])).sum().backward()
+    np.testing.assert_array_equal(out.detach()[:, 1], [7, 7])
+    np.testing.assert_array_equal(x.grad, [[1, 0], [0, 0]])
+    np.testing.assert_array_equal(number.grad, [0, 1010])
+
+
+def test_a_part_of_a_complex_number_that_stays_keeps_its_gradient():
+    x = leaf([complex(np.nan, 2.0)])
+    np.nan_to_num(x).imag.sum().backward()
+    np.testing.assert_array_equal(x.grad, [1j])
+
+
+def test_parts_of_infinities_are_taken_without_a_warning(recwarn):
+    np.testing.assert_array_equal(np.modf(leaf([np.inf, 1.5]))[0].detach(), [0, 0.5])
+    assert not recwarn
+
+
 def test_a_remainder_moves_against_the_divisor():
     b = leaf([2.0, -2.0], dtype="float64")
     np.remainder(7.5, b).sum().backward()

@@ -219,6 +219,42 @@ def test_a_grid_and_arrays_broadcast_together_keep_each_its_dtype(settings):
         np.meshgrid(*tensors, indexing="yx")
 
 
+CONDITIONS = [np.array([True, False]), np.array([False, True])]
+
+
+@pytest.mark.parametrize("other", [7, 2.5, 0.1, 1j, 300, True, np.float64(0.1), np.array(2.5), [0.1, 0.2]], ids=repr)
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float32", "float64"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.append,
+        lambda x, other: np.block([x, other]),
+        lambda x, other: np.hstack([x, other]),
+        lambda x, other: np.hstack([x, other], dtype=np.float64),
+        lambda x, other: np.vstack([x, np.ones(2, np.int8) * other]),
+        lambda x, other: np.select(CONDITIONS, [x, x], other),
+        lambda x, other: np.select(CONDITIONS, [other, x]),
+        lambda x, other: np.choose([0, 1], [x, other]),
+        lambda x, other: np.insert(x, 1, other),
+    ],
+)
+def test_what_is_joined_has_the_dtype_that_numpy_gives(function, dtype, other):
+    values = np.array([1, 0], dtype)
+    try:
+        expected = function(values, other)
+    except (TypeError, ValueError, OverflowError) as error:
+        with pytest.raises(type(error)):
+            function(tg.tensor(values), other)
+        return
+    got = function(tg.tensor(values), other)
+    assert got.dtype == expected.dtype
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_whole_numbers_that_are_joined_keep_all_digits():
+    assert np.insert(tg.tensor([2**60 + 1]), 0, 2.5).tolist() == [2, 2**60 + 1]
+
+
 def test_methods_that_change_their_tensor():
     x = tg.tensor(A, requires_grad=True)
     for change in (lambda y: y.sort(), lambda y: y.sort(axis=0), lambda y: y.partition(2), lambda y: y.fill(3.0)):

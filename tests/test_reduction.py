@@ -104,6 +104,25 @@ def test_dtypes():
             np.testing.assert_allclose(out.data, theirs(a, axis=0), rtol=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:Casting complex")       # NumPy's nanvar, of its own
+def test_the_dtype_that_is_asked_for_is_that_of_the_result():
+    a = np.array([1.5, 2.5])
+    for function in np.mean, np.var, np.std, np.nanmean, np.nanvar, np.nanstd:
+        for dtype in np.float32, np.complex128:
+            out, expected = function(tg.tensor(a), dtype=dtype), function(a, dtype=dtype)
+            assert out.dtype == expected.dtype
+            np.testing.assert_allclose(out, expected)
+    for values in np.array([1.0, 2.0]), np.array([1, 2]), np.array([True, False]):
+        assert np.mean(tg.tensor(values), dtype=int).item() == np.mean(values, dtype=int) and np.mean(tg.tensor(values), dtype=int).dtype == int
+    assert np.nanmean(tg.tensor([1, 2]), dtype=int).dtype == int
+
+
+@pytest.mark.parametrize("function", [np.var, np.std, np.nanvar, np.nanstd, np.nanmean])
+def test_means_are_not_cut_off_to_whole_numbers(function):
+    with pytest.raises(DTypeError, match=f"{function.__name__}: dtype is int64, which cuts off the mean"):
+        function(tg.tensor([1.5, 2.5]), dtype=int)
+
+
 def test_float16_computes_in_float32():
     a = np.float16([[300, -300, 100, 60000]]).repeat(50, 0)
     std, gradient = value_and_gradient(tg.std, a, "float16")

@@ -23,7 +23,11 @@ def leaf(values=A, **settings):
         lambda x: np.logspace(x[0, 0], 2.0, 3, base=2.0),
         lambda x: np.geomspace(x[0], x[1] * 2, 3),
         lambda x: np.geomspace(-x[0], -x[1], 3, axis=1),
+        lambda x: np.logspace(x[0], 2, 3, base=np.array([2.0, 3.0, 4.0]), axis=-1),
+        lambda x: np.logspace(0.1, 0.7, 3, base=x[0]),
+        lambda x: np.geomspace(0.1, x, 3, axis=1, endpoint=False),
         np.unwrap,
+        lambda x: np.unwrap(x * 3, period=x[0, 1]),
         lambda x: np.hypot.outer(x, x[0]),
         lambda x: np.add.reduce(x),
         lambda x: np.multiply.reduce(x, axis=(0, 1), keepdims=True),
@@ -62,6 +66,46 @@ def test_steps_are_returned_and_dtypes_kept():
 
 @pytest.mark.parametrize(
     "call",
+    [
+        lambda x: np.linspace(x, -5, 4, dtype=int),
+        lambda x: np.linspace(x, 5.0, 3),
+        lambda x: np.linspace(x, np.float64(0.1), 3),
+        lambda x: np.linspace(x, 0.7, 7)[-1],
+        lambda x: np.logspace(x, 3, 4),
+        lambda x: np.logspace(0.1, x, 4, base=0.7),
+        lambda x: np.geomspace(x, 1000, 4),
+        lambda x: np.geomspace(x, 1000, 4, dtype=int),
+        lambda x: np.geomspace(x, 0.3, 3)[-1],
+        lambda x: np.unwrap(np.multiply([0, 5, 10], x)),
+        lambda x: np.unwrap(np.multiply([0, 5, 10], x), period=4),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["bool", "int64", "float32", "float64"])
+def test_dtypes_and_ends_are_numpys(call, dtype):
+    start = np.ones((), dtype)
+    got, expected = call(tg.tensor(start)), call(start)
+    assert got.dtype == expected.dtype
+    np.testing.assert_allclose(got, expected, rtol=1e-6 if dtype == "float32" else 1e-14)
+    if not got.ndim:
+        assert got.item() == expected
+
+
+@pytest.mark.parametrize(("num", "endpoint", "expected"), [(1, False, 5.0), (1, True, np.nan), (0, True, np.nan), (2, True, 5.0)])
+def test_the_step_of_few_numbers(num, endpoint, expected):
+    start = leaf(0.0)
+    step = np.linspace(start, 5, num, endpoint, retstep=True)[1]
+    np.testing.assert_array_equal(step.detach(), expected)
+    assert step.requires_grad == np.isfinite(expected) and np.linspace(leaf(), 5, 1, retstep=True)[1].shape == ()
+
+
+def test_there_is_no_other_device():
+    for call in lambda: np.linspace(leaf(0.0), 1, 3, device="gpu"), lambda: tg.linspace(0, 1, 3, device="gpu"):
+        with pytest.raises(ValueError, match="gpu"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "call",
     [lambda x: np.multiply.at(x, [0], 1.0), lambda x: np.power.reduce(x), lambda x: np.subtract.reduceat(x, [0]), lambda x: np.power.accumulate(x)],
 )
 def test_other_methods_of_ufuncs_are_refused_by_name(call):
@@ -90,6 +134,24 @@ def test_add_at_adds_as_often_as_an_index_repeats_and_is_recorded():
     np.testing.assert_allclose(b.grad, 4 * b.detach() * theirs[[0, 0, 1], 1])
     with pytest.raises(TypeError, match="write to a tensor"):
         np.add.at(A, [0], b[0])
+
+
+@pytest.mark.parametrize("method", ["reduce", "accumulate"])
+def test_a_method_of_a_ufunc_computes_in_its_dtype(method):
+    for ufunc, values in (np.multiply, np.array([2**40, 2**40])), (np.add, np.array([3e38, 3e38], np.float32)):
+        got, expected = (getattr(ufunc, method)(array, dtype=np.float64) for array in (tg.tensor(values), values))
+        assert got.dtype == np.float64
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("other", [3, 0.1, 300, np.float64(0.1)])
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64"])
+def test_an_outer_sum_has_numpys_dtype(dtype, other):
+    values = np.array([1, 2], dtype)
+    for outer in lambda x: np.add.outer(x, other), lambda x: np.add.outer(other, x):
+        got, expected = outer(tg.tensor(values)), outer(values)
+        assert got.dtype == expected.dtype
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_methods_without_gradient():

@@ -176,7 +176,7 @@ def _recorder_of_any(op: Op) -> Callable[..., Tensor]:
                     if parent is not None and constant is not None and constant[min(len(parents), last)]:
                         raise GraphError(_not_constant(op, len(parents), operand))
             else:
-                values.append(operand if operand is None else as_operand(op, operand, _widest(operands, constant)))
+                values.append(operand if operand is None else as_operand(op, operand, _others(operands, constant)))
             parents.append(parent)
         kept = _NOTHING
         try:
@@ -213,15 +213,16 @@ def _recorder_of_any(op: Op) -> Callable[..., Tensor]:
 _NOTHING: dict[str, Any] = {}
 
 
-def _widest(operands: tuple, constant: list[bool] | None) -> Any:
-    """The operand with the most digits of those that are no constants: a Python number next to it loses none."""
+def _others(operands: tuple, constant: list[bool] | None) -> Any:
+    """What a number stands next to: the arrays that are no constants, of which one stands for all, in the dtype that they have together."""
     last = len(constant) - 1 if constant else 0
     arrays = [
         operand
         for i, operand in enumerate(operands)
         if isinstance(operand, (Tensor, np.ndarray)) and not (constant and constant[min(i, last)])
     ]
-    return max(arrays, key=lambda array: array.dtype.itemsize, default=None)
+    dtypes = {array.dtype for array in arrays}
+    return np.empty(0, np.result_type(*dtypes)) if len(dtypes) > 1 else arrays[0] if arrays else None
 
 
 def _not_constant(op: Op, i: int, operand: Tensor) -> str:
@@ -265,12 +266,24 @@ def as_operand(op: Op, x: Any, other: Any = None) -> Any:
     if isinstance(x, (bool, complex)):
         return new_array(x) if other is None else x
     if isinstance(x, (list, tuple)) or hasattr(x, "__array__"):
-        array = new_array(x)
+        array = array_beside(x, getattr(other, "dtype", None))
         guard.refuse_array(array)
-        dtype = getattr(other, "dtype", array.dtype)
-        loses_digits = array.dtype.kind == "f" and dtype.kind == "f" and dtype.itemsize > array.dtype.itemsize
-        return new_array(x, dtype) if loses_digits else array
+        return array
     raise DTypeError(f"{op!r}: an operand is {kind.__name__} {x!r:.60}; it needs to be a Tensor, an array or a number")
+
+
+def array_beside(x: Any, dtype: np.dtype | None) -> Any:
+    """A number, or a list of numbers, as an array beside arrays of a dtype: it loses no digits that the result has.
+
+    A number takes the dtype that NumPy gives it there. Floats in a list are of the default dtype beside floats that are no wider.
+    """
+    if dtype is not None and isinstance(x, (bool, int, float, complex)):
+        return np.asarray(x, np.result_type(x, dtype))
+    array = new_array(x)
+    if dtype is None or array.dtype.kind not in "fc":
+        return array
+    needed = np.result_type(array.dtype, dtype if dtype.kind in "fc" else np.float64)
+    return array if array.dtype == needed else new_array(x, needed)
 
 
 def as_tensor(op: Op, x: Any) -> Any:

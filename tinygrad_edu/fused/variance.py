@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.op import Fused, implements
 from ..engine.tensor import Tensor
 from ..ops.elementwise import astype, refuse_out, where as choose
-from ..ops.reduce import Reduction, as_tensor, over, sum as sum_of
+from ..ops.reduce import Reduction, as_tensor, over, refuse_whole_dtype, sum as sum_of
 
 
 class Spread(Fused, Reduction):
@@ -188,7 +188,9 @@ def _spread(
         ddof = correction
     a = as_tensor(a)
     if dtype is not None:
-        a = astype(a, dtype)
+        refuse_whole_dtype(name, dtype)
+        found = _spread(op, astype(a, dtype), axis, None, None, ddof, keepdims, where, mean, None)
+        return astype(found, dtype, copy=False)         # a complex one keeps its dtype, if it is asked for
     if a.dtype.kind == "c" or np.iscomplexobj(mean):
         means = (None, None) if mean is None else (np.real(mean), np.imag(mean))
         parts = [_spread(Var, part, axis, None, None, ddof, keepdims, where, m, None) for part, m in zip((a.real, a.imag), means)]

@@ -93,7 +93,7 @@ _METHODS = {
     "abs": elementwise.abs_,
     "tanh": elementwise.tanh,
     "relu": elementwise.relu,
-    "clip": elementwise.clip,
+    "clip": elementwise.clip_method,
     "astype": elementwise.astype_method,
     "conj": complex_numbers.conjugate,
     "conjugate": complex_numbers.conjugate,

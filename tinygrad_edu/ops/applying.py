@@ -12,7 +12,7 @@ from ..engine.tensor import Tensor
 from .creation import zeros_like
 from .index import getitem, setitem
 from .rearranging import moveaxis
-from .reduce import with_numpys_dtype
+from .reduce import in_dtype
 from .shape import expand_dims, reshape, stack
 from .without_gradient import arrays_of
 
@@ -32,13 +32,13 @@ def apply_along_axis(func1d: Callable, axis: int, arr: Any, *args: Any, **kwargs
     Tensor([[ 4.,  2.],
             [ 9., 15.]])
     """
-    arr = with_numpys_dtype(arr)
+    arr = in_dtype(arr)
     axis = np.lib.array_utils.normalize_axis_index(axis, arr.ndim)
     rows = moveaxis(arr, axis, -1)
     others = rows.shape[:-1]
     if 0 in others:
         raise ValueError(f"apply_along_axis: arr has shape {arr.shape}, and no rows along axis {axis}")
-    results = [with_numpys_dtype(func1d(rows[index], *args, **kwargs)) for index in np.ndindex(others)]
+    results = [in_dtype(func1d(rows[index], *args, **kwargs)) for index in np.ndindex(others)]
     axes = np.arange(results[0].ndim)
     return moveaxis(reshape(stack(results), (*others, *results[0].shape)), axes + len(others), axes + axis)
 
@@ -52,10 +52,10 @@ def apply_over_axes(func: Callable, a: Any, axes: Any) -> Tensor:
     >>> apply_over_axes(np.sum, Tensor([[1.0, 2.0], [3.0, 4.0]]), [0, 1])
     Tensor([[10.]])
     """
-    found = with_numpys_dtype(a)
+    found = in_dtype(a)
     for axis in np.atleast_1d(arrays_of(axes)).tolist():
         axis += found.ndim if axis < 0 else 0
-        result = with_numpys_dtype(func(found, axis))
+        result = in_dtype(func(found, axis))
         result = result if result.ndim == found.ndim else expand_dims(result, axis)
         if result.ndim != found.ndim:
             raise ValueError(f"apply_over_axes: for axis {axis} of shape {found.shape} the function gave shape {result.shape}, with other axes")
@@ -77,7 +77,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Te
     >>> piecewise(Tensor([-1.0, 2.0]), [[True, False]], [0.0, np.square])
     Tensor([0., 4.])
     """
-    x, conditions = with_numpys_dtype(x), arrays_of(condlist)
+    x, conditions = in_dtype(x), arrays_of(condlist)
     if np.isscalar(conditions) or (not isinstance(conditions[0], (list, np.ndarray)) and x.ndim):
         conditions = [conditions]
     conditions = np.asarray(conditions, bool)

@@ -14,7 +14,7 @@ import numpy as np
 from ..engine.op import implements
 from ..engine.tensor import Tensor
 from .index import getitem, setitem
-from .reduce import as_tensor, with_numpys_dtype
+from .reduce import as_tensor, in_dtype
 from .without_gradient import arrays_of
 
 
@@ -119,7 +119,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
 def _write(function: str, target: Any, values: Any, write: Callable[[Any, Any], None]) -> None:
     target = _assigned(function, target)
     write(target.data.copy(), arrays_of(values))        # it says what is wrong
-    values = with_numpys_dtype(values)
+    values = in_dtype(values)
     places = np.zeros(target.shape, np.intp)
     write(places, np.arange(1, values.size + 1).reshape(values.shape))
     changed = places > 0

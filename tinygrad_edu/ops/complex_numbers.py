@@ -111,7 +111,7 @@ def angle(z: Any, deg: bool = False) -> Tensor:
     Tensor([ 90., 180.])
     """
     z = as_tensor(z)
-    radians = arctan2(imag(z), real(z))
+    radians = arctan2(imag(z), real(z)) if z.dtype.kind == "c" else arctan2(0, z)
     return radians * (180 / np.pi) if deg else radians
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor
 from .elementwise import astype, refuse_out, where as choose
-from .reduce import Reduction, as_tensor, over
-from .shape import concatenate, ravel, reshape
+from .reduce import Reduction, as_tensor, in_dtype, over, strong, together
+from .shape import broadcast_to, concatenate, ravel, reshape
 
 
 class CumSum(Op):
@@ -198,7 +198,7 @@ def prod(
         a = choose(where, a, np.ones((), a.dtype))
     dtype = np.prod(np.zeros(0, a.dtype)).dtype if dtype is None else dtype
     result = over(Prod, axis, a.ndim, keepdims)(astype(a, dtype, copy=False))
-    return result if initial is None else result * initial
+    return result if initial is None else result * in_dtype(initial, dtype)
 
 
 @implements(np.diff)
@@ -208,7 +208,9 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     >>> diff(Tensor([1.0, 4.0, 9.0]))
     Tensor([3., 5.])
     """
-    a = as_tensor(a)
+    prepend, append = (None if more is np._NoValue else more for more in (prepend, append))
+    parts = together(*[strong(part) for part in (prepend, a, append) if part is not None])
+    a = as_tensor(parts[0 if prepend is None else 1])
     if n < 0:
         raise ValueError(f"diff: n is {n}; it needs to be 0 or more")
     if n == 0:
@@ -216,31 +218,31 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     if not a.ndim:
         raise ValueError("diff: a has no axes; it needs at least one")
     axis = np.lib.array_utils.normalize_axis_index(axis, a.ndim)
-    parts = [a]
-    for place, more in ((0, prepend), (len(parts), append)):
-        if more is not None and more is not np._NoValue:
-            more = as_tensor(np.asarray(more, a.dtype) if np.isscalar(more) else more)
-            shape = tuple([1 if i == axis else size for i, size in enumerate(a.shape)])
-            parts.insert(0 if place == 0 else len(parts), more if more.ndim else more + np.zeros(shape, a.dtype))
-    a = concatenate(parts, axis) if len(parts) > 1 else a
+    if len(parts) > 1:
+        shape = tuple([1 if i == axis else size for i, size in enumerate(a.shape)])
+        a = concatenate([part if part.ndim else broadcast_to(part, shape) for part in parts], axis)
     before = (slice(None),) * axis
     for _ in range(n):
-        a = a[(*before, slice(1, None))] - a[(*before, slice(None, -1))]
+        following, leading = a[(*before, slice(1, None))], a[(*before, slice(None, -1))]
+        a = following != leading if a.dtype == np.bool_ else following - leading
     return a
 
 
 @implements(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Tensor:
-    """The differences of neighbours among all elements, with numbers before and behind them if given.
+    """The differences of neighbours among all elements, with numbers before and behind them if given, all in the dtype of ary.
 
     >>> ediff1d(Tensor([1.0, 4.0, 9.0]), to_end=0.0)
     Tensor([3., 5., 0.])
     """
-    differences = diff(ravel(as_tensor(ary)))
-    parts = [None if more is None else ravel(as_tensor(np.asarray(more, differences.dtype) if np.isscalar(more) else more))
-             for more in (to_begin, to_end)]
-    found = [part for part in (parts[0], differences, parts[1]) if part is not None]
-    return concatenate(found) if len(found) > 1 else differences
+    before, ary, behind = map(ravel, together(*[[] if part is None else strong(part) for part in (to_begin, ary, to_end)]))
+    for name, part in ("to_begin", before), ("to_end", behind):
+        if part.size and not np.can_cast(part.dtype, ary.dtype, "same_kind"):
+            raise TypeError(f"ediff1d: {name} has dtype {part.dtype}, which casting='same_kind' does not convert to that of ary, {ary.dtype}")
+    differences = ary[1:] - ary[:-1]
+    if not (before.size or behind.size):
+        return differences
+    return concatenate([astype(part, ary.dtype, copy=False) for part in (before, differences, behind)])
 
 
 @implements(np.trapezoid)
@@ -250,11 +252,13 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tensor:
     >>> trapezoid(Tensor([1.0, 2.0, 3.0]))
     Tensor(4.)
     """
+    if x is not None:
+        y, x = together(y, x)
+        dx = diff(x, axis=axis if x.ndim > 1 else -1)           # with fewer axes than y, x has this one counted from the end
     y = as_tensor(y)
     axis = np.lib.array_utils.normalize_axis_index(axis, y.ndim)
-    if x is not None:
-        x = as_tensor(x)
-        dx = reshape(diff(x), tuple([-1 if i == axis else 1 for i in range(y.ndim)])) if x.ndim == 1 else diff(x, axis=axis)
+    if x is not None and x.ndim == 1:
+        dx = reshape(dx, [-1 if i == axis else 1 for i in range(y.ndim)])
     before = (slice(None),) * axis
     return (dx * (y[(*before, slice(1, None))] + y[(*before, slice(None, -1))]) / 2).sum(axis=axis)
 
@@ -269,15 +273,21 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     >>> gradient(Tensor([1.0, 4.0, 9.0]))
     Tensor([3., 4., 5.])
     """
-    f = as_tensor(f)
+    f, *given = map(_floating, together(f, *varargs))
     axes = range(f.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, f.ndim)
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: edge_order is {edge_order}; it needs to be 1 or 2")
     if len(varargs) not in (0, 1, len(axes)):
         raise TypeError(f"gradient: {len(varargs)} distances were given for {len(axes)} axes")
-    distances = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
-    found = [_slope(f, axis, distance, edge_order) for axis, distance in zip(axes, distances)]
+    distances = given * (len(axes) if len(given) == 1 else 1) or [Tensor(1.0, f.dtype)] * len(axes)
+    found = [astype(_slope(f, axis, distance, edge_order), f.dtype, copy=False) for axis, distance in zip(axes, distances)]
     return found[0] if len(found) == 1 else tuple(found)
+
+
+def _floating(x: Any) -> Tensor:
+    """x as a tensor, of whole numbers in float64: their differences could be too large, or too small, for the dtype that they have."""
+    x = as_tensor(x)
+    return x.astype(np.float64) if x.dtype.kind in "iu" else x
 
 
 def _slope(f: Tensor, axis: int, distance: Any, edge_order: int) -> Tensor:
@@ -288,20 +298,19 @@ def _slope(f: Tensor, axis: int, distance: Any, edge_order: int) -> Tensor:
     def at(start: int | None, stop: int | None) -> Tensor:
         return f[(*before, slice(start, stop))]
 
-    ndim = getattr(distance, "ndim", np.ndim(distance))
-    if ndim == 0:
+    if distance.ndim == 0:
         h = [distance] * 4
     else:
-        steps = reshape(diff(as_tensor(distance)), (-1, *(1,) * (f.ndim - axis - 1)))
+        steps = reshape(diff(distance), (-1, *(1,) * (f.ndim - axis - 1)))
         h = [steps[:-1], steps[1:], steps[:2], steps[-2:]]
         if steps.shape[0] != n - 1:
             raise ValueError(f"gradient: f has shape {f.shape}, and along axis {axis} {steps.shape[0] + 1} places were given")
     left, right = h[0], h[1]
     inner = at(2, None) * (left / (right * (left + right))) - at(None, -2) * (right / (left * (left + right)))
-    if ndim:
+    if distance.ndim:
         inner = inner + at(1, -1) * ((right - left) / (left * right))
-    first, second = (distance, distance) if ndim == 0 else (h[2][:1], h[2][-1:])
-    last, one_before = (distance, distance) if ndim == 0 else (h[3][-1:], h[3][:1])
+    first, second = (distance, distance) if distance.ndim == 0 else (h[2][:1], h[2][-1:])
+    last, one_before = (distance, distance) if distance.ndim == 0 else (h[3][-1:], h[3][:1])
     if edge_order == 1:
         ends = (at(1, 2) - at(0, 1)) / first, (at(n - 1, n) - at(n - 2, n - 1)) / last
     else:

@@ -23,7 +23,7 @@ from ..engine.op import Op, implements
 from ..engine.tensor import Tensor, wrap
 from ..errors import GraphError, UnsupportedError
 from .linalg import matmul, product, square, transposed, values_of
-from .reduce import as_tensor
+from .reduce import as_tensor, in_dtype, together
 
 
 class Cholesky(Op):
@@ -587,7 +587,9 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Tensor, Tensor, i
     >>> lstsq(Tensor([[2.0], [0.0]]), Tensor([4.0, 1.0]))[:2]
     (Tensor([2.]), Tensor([1.]))
     """
-    a, b = as_tensor(a), as_tensor(b)
+    a, b = together(a, b)
+    common = np.result_type(a.dtype, b.dtype)
+    a, b = in_dtype(a, common), in_dtype(b, common)
     if a.ndim != 2 or b.ndim not in (1, 2) or len(a) != len(b):
         raise np.linalg.LinAlgError(f"lstsq: a has shape {a.shape} and b {b.shape}; they need to be (m, n) and (m,) or (m, k)")
     values = svdvals(a)

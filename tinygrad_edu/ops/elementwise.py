@@ -484,16 +484,30 @@ def where(condition: Any, x: Any = np._NoValue, y: Any = np._NoValue, /) -> Any:
 
 
 @implements(np.clip, bare=True)
-def clip(a: Any, a_min: Any = None, a_max: Any = None, out: None = None, *, min: Any = None, max: Any = None) -> Tensor:
+def clip(
+    a: Any, a_min: Any = np._NoValue, a_max: Any = np._NoValue, out: None = None, *, min: Any = np._NoValue, max: Any = np._NoValue
+) -> Tensor:
     """Limit the values of a to the interval from a_min to a_max, which may be numbers, arrays, tensors or None; out is refused.
+
+    By the names min and max one of them may be given alone; a_min and a_max are given together.
 
     >>> clip(Tensor([-1.0, 0.5, 2.0]), 0, 1)
     Tensor([0. , 0.5, 1. ])
     """
-    refuse_out("clip", out)
-    if (a_min is not None and min is not None) or (a_max is not None and max is not None):
+    bounds = [bound for bound in (a_min, a_max) if bound is not np._NoValue]
+    by_name = [None if bound is np._NoValue else bound for bound in (min, max)]
+    if bounds and not min is max is np._NoValue:
         raise ValueError("clip: a_min and min are two names of one bound, as are a_max and max; give one of them")
-    return _CLIP(a, a_min if min is None else min, a_max if max is None else max)
+    if len(bounds) == 1:
+        raise TypeError("clip: a_min and a_max are given together; write min= or max= for one bound alone, or None for the other")
+    low, high = bounds or by_name
+    return clip_method(a, low, high, out)
+
+
+def clip_method(self: Any, min: Any = None, max: Any = None, out: None = None) -> Tensor:
+    """x.clip(0, 1) and x.clip(0): see clip; either bound may be left out."""
+    refuse_out("clip", out)
+    return _CLIP(self, min, max)
 
 
 @implements(np.astype, bare=True)

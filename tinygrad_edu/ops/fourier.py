@@ -174,7 +174,9 @@ def irfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None,
     a = as_tensor(a)
     n = 2 * (a.shape[np.lib.array_utils.normalize_axis_index(axis, a.ndim, "fft.irfft")] - 1) if n is None else n
     a, axis, norm = _along("irfft", a, axis, n, norm, lambda n: n // 2 + 1)
-    return RealInverse(axis, n, norm)(a.astype(np.result_type(a.dtype, np.complex64), copy=False))
+    dtype = np.result_type(a.dtype, 1.0)
+    found = RealInverse(axis, n, norm)(a.astype(np.result_type(dtype, np.complex64), copy=False))
+    return found if dtype.kind == "c" else found.astype(dtype, copy=False)          # of float16 it is computed in float32
 
 
 @implements(np.fft.hfft)

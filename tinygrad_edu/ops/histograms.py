@@ -18,7 +18,7 @@ from .cumulative import diff
 from .elementwise import astype
 from .index import ARRAY, Scatter, getitem
 from .rearranging import atleast_2d
-from .reduce import max, min, with_numpys_dtype
+from .reduce import in_dtype, max, min
 from .shape import ndim, ravel, reshape, stack, transpose
 from .spacing import linspace
 from .without_gradient import arrays_of
@@ -71,7 +71,7 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, we
     """
     edges = histogram_bin_edges(a, bins, range, weights)
     places = _places(np.ravel(arrays_of(a)), edges.data)
-    weights = weights if weights is None else ravel(with_numpys_dtype(weights))
+    weights = weights if weights is None else ravel(in_dtype(weights))
     counts = _sums(weights, [places - 1], (edges.size - 1,))
     counts = counts if weights is None else counts.astype(weights.dtype, copy=False)
     return (_density(counts, [edges]) if density else counts), edges
@@ -95,7 +95,7 @@ def histogramdd(
             [1. ]], dtype=float64)
     """
     coordinates = isinstance(sample, (list, tuple)) and any(isinstance(row, Tensor) for row in sample)
-    points = with_numpys_dtype(stack(sample) if coordinates else sample)
+    points = in_dtype(stack(sample) if coordinates else sample)
     points = points if points.ndim == 2 and not isinstance(sample, (list, tuple)) else transpose(atleast_2d(points))
     found, along = np.histogramdd(points.data, *arrays_of((bins, range, density, weights)))
     axes = list(points.T)
@@ -103,7 +103,7 @@ def histogramdd(
     if not any(map(_moves, (weights, *(edges if density else ())))):
         return wrap(found), edges
     places = [_places(x.data, borders) - 1 for x, borders in zip(axes, along)]
-    weights = weights if weights is None else with_numpys_dtype(weights)
+    weights = weights if weights is None else in_dtype(weights)
     counts = _sums(weights, places, found.shape).astype(np.float64, copy=False)
     return (_density(counts, edges) if density else counts), edges
 
@@ -121,7 +121,7 @@ def histogram2d(
     if len(x) != len(y):
         raise ValueError(f"histogram2d: x has {len(x)} elements and y has {len(y)}; they need to be as many")
     bins = [bins, bins] if _are_many(bins) and len(bins) not in (1, 2) else bins
-    counts, edges = histogramdd([with_numpys_dtype(x), with_numpys_dtype(y)], bins, range, density, weights)
+    counts, edges = histogramdd([in_dtype(x), in_dtype(y)], bins, range, density, weights)
     return counts, *edges
 
 

@@ -12,7 +12,7 @@ from ..errors import ShapeError
 from .elementwise import where
 from .index import ARRAY, getitem, scatter
 from .pieces import remainder
-from .reduce import with_numpys_dtype
+from .reduce import in_dtype
 from .shape import concatenate
 
 
@@ -87,7 +87,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     >>> interp(Tensor([0.5, 3.0]), [0.0, 1.0, 2.0], [0.0, 10.0, 40.0])
     Tensor([ 5., 40.], dtype=float64)
     """
-    x, xp, fp = map(with_numpys_dtype, (x, xp, fp))
+    x, xp, fp = map(in_dtype, (x, xp, fp))
     if not xp.ndim == 1 == fp.ndim or xp.size != fp.size or not xp.size:
         raise ShapeError(f"interp: xp has shape {xp.shape} and fp has shape {fp.shape}; both need one axis of the same length, and a point")
     if period is not None:

@@ -15,7 +15,7 @@ from ..engine.tensor import Tensor, wrap
 from ..errors import ShapeError
 from .complex_numbers import sign as sign_of
 from .elementwise import refuse_out, where
-from .reduce import as_tensor
+from .reduce import as_tensor, together
 from .shape import copy, expand_dims, ndim, squeeze
 
 
@@ -66,7 +66,8 @@ def matmul(a: Any, b: Any) -> Tensor:
     """
     if ndim(a) != 1 != ndim(b):
         return _MATMUL(a, b)
-    row, column = ndim(a) == 1, ndim(b) == 1
+    a, b = together(a, b)
+    row, column = a.ndim == 1, b.ndim == 1
     if row:
         a = expand_dims(a, 0)
     if column:
@@ -202,10 +203,11 @@ def solve(a: Any, b: Any) -> Tensor:
     >>> solve(Tensor([[2.0, 0.0], [0.0, 4.0]]), Tensor([2.0, 2.0]))
     Tensor([1. , 0.5])
     """
+    a, b = together(a, b)
     a = square("solve", a)
-    if not ndim(b):
+    if not b.ndim:
         raise ShapeError("solve: b has no axes; it needs to have one, or two or more like a")
-    if ndim(b) != 1:
+    if b.ndim != 1:
         return _SOLVE(a, b)
     return squeeze(_SOLVE(a, expand_dims(b, 1)), -1)
 
@@ -238,7 +240,8 @@ def slogdet(a: Any) -> SlogdetResult:
     Tensor(-1.)
     """
     a = square("slogdet", a)
-    sign, size = np.linalg.slogdet(a.data)
+    with np.errstate(invalid="ignore"):         # of NaN the op of logabsdet warns
+        sign, size = np.linalg.slogdet(a.data)
     if a.dtype.kind != "c":
         return SlogdetResult(wrap(sign), _LOG_ABS_DET(a))
     scale = np.exp(np.where(sign == 0, 0, size) / max(1, a.shape[-1]))[..., None, None]        # a constant, which changes no sign
@@ -281,7 +284,7 @@ def multi_dot(arrays: Sequence[Any], *, out: None = None) -> Tensor:
     Tensor([11.])
     """
     refuse_out("multi_dot", out)
-    arrays = [as_tensor(a) for a in arrays]
+    arrays = [as_tensor(a) for a in together(*arrays)]
     if len(arrays) < 2:
         raise ValueError(f"multi_dot: it multiplies at least two arrays, and got {len(arrays)}")
     for i, a in enumerate(arrays):
@@ -337,7 +340,7 @@ def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Tensor:
     >>> tensorsolve(Tensor([[2.0, 0.0], [0.0, 4.0]]), Tensor([2.0, 2.0]))
     Tensor([1. , 0.5])
     """
-    a, b = as_tensor(a), as_tensor(b)
+    a, b = map(as_tensor, together(a, b))
     if axes is not None:
         last = np.lib.array_utils.normalize_axis_tuple(axes, a.ndim, "tensorsolve")
         a = a.transpose([i for i in range(a.ndim) if i not in last] + list(last))

@@ -9,9 +9,9 @@ import numpy as np
 from ..engine.op import Elementwise, implements, public
 from ..engine.tensor import Tensor, wrap
 from .choosing import select
-from .complex_numbers import imag, real
 from .elementwise import abs_, astype, power, where
-from .reduce import as_tensor
+from .reduce import as_tensor, in_dtype, together
+from .shape import broadcast_to
 from .without_gradient import floor_divide
 
 
@@ -178,7 +178,8 @@ def ldexp(x1: Any, x2: Any) -> Tensor:
     >>> ldexp(Tensor([1.0, 3.0]), [2, -1])
     Tensor([4. , 1.5])
     """
-    return _SCALE_BY_POWER(x1, np.asarray(x2.data if isinstance(x2, Tensor) else x2))
+    x1, x2 = together(x1, np.asarray(x2.data if isinstance(x2, Tensor) else x2))
+    return _SCALE_BY_POWER(x1, x2)
 
 
 @implements(np.frexp)
@@ -202,7 +203,7 @@ def modf(x: Any) -> tuple[Tensor, Tensor]:
     """
     x = as_tensor(x)
     fraction, whole = np.modf(x.data)
-    return where(np.isinf(x.data), fraction, x - whole), wrap(whole)
+    return where(np.isinf(x.data), fraction, x - np.where(np.isinf(whole), 0, whole)), wrap(whole)
 
 
 @implements(np.divmod)
@@ -212,6 +213,7 @@ def divmod(x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
     >>> divmod(Tensor([7.5]), 2.0)
     (Tensor([3.]), Tensor([1.5]))
     """
+    x1, x2 = together(x1, x2)
     return floor_divide(x1, x2), remainder(x1, x2)
 
 
@@ -222,7 +224,7 @@ def float_power(x1: Any, x2: Any) -> Tensor:
     >>> float_power(Tensor([2, 3]), -1)
     Tensor([0.5       , 0.33333333], dtype=float64)
     """
-    x1 = as_tensor(x1)
+    x1 = in_dtype(x1)
     x1 = astype(x1, np.result_type(x1.dtype, np.float64), copy=False)
     return power(x1, float(x2) if isinstance(x2, int) else x2)
 
@@ -252,7 +254,9 @@ def positive(x: Any) -> Tensor:
 
 @implements(np.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
-    """x with numbers in the place of NaN and infinities, by default 0 and the largest there are; their gradient is 0. copy needs to be True.
+    """x with numbers in the place of NaN and infinities, by default 0 and the largest there are; there the gradient of x is 0.
+
+    The numbers may be tensors, which get it. Parts of complex numbers are replaced each by itself. copy needs to be True.
 
     >>> nan_to_num(Tensor([1.0, np.nan, np.inf]), posinf=9)
     Tensor([1., 0., 9.])
@@ -260,6 +264,13 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     if not copy:
         raise ValueError("nan_to_num: copy=False would change x in place; write x = nan_to_num(x)")
     x = as_tensor(x)
+    if x.dtype.kind not in "fc" or np.isfinite(x.data).all():
+        return x.copy()
     if x.dtype.kind == "c":
-        return nan_to_num(real(x), True, nan, posinf, neginf) + 1j * nan_to_num(imag(x), True, nan, posinf, neginf)
-    return where(np.isfinite(x.data), x, np.nan_to_num(x.data, True, nan, posinf, neginf))
+        return nan_to_num(x.real, copy, nan, posinf, neginf) + nan_to_num(x.imag, copy, nan, posinf, neginf) * 1j
+    largest = np.finfo(x.dtype).max
+    posinf, neginf = largest if posinf is None else posinf, -largest if neginf is None else neginf
+    found = x
+    for places, number in (np.isnan(x.data), nan), (np.isposinf(x.data), posinf), (np.isneginf(x.data), neginf):
+        found = where(places, broadcast_to(in_dtype(number, x.dtype), x.shape), found) if places.any() else found
+    return found

@@ -18,9 +18,9 @@ from .decompositions import eigvals, lstsq
 from .elementwise import astype, power, sqrt
 from .index import getitem
 from .linalg import inv, matmul
-from .products import convolve, outer, together
+from .products import convolve, outer
 from .rearranging import atleast_1d
-from .reduce import with_numpys_dtype
+from .reduce import in_dtype, together
 from .shape import concatenate, expand_dims, stack
 
 
@@ -57,7 +57,7 @@ def roots(p: Any) -> Tensor:
     >>> roots(Tensor([1.0, -3.0, 2.0]))
     Tensor([2., 1.])
     """
-    p = with_numpys_dtype(_no_poly1d("roots", "p", p))
+    p = in_dtype(_no_poly1d("roots", "p", p))
     p = p if p.ndim else expand_dims(p, 0)
     if p.ndim != 1:
         raise ShapeError(f"roots: p has shape {p.shape}; it needs one axis")
@@ -74,7 +74,7 @@ def poly(seq_of_zeros: Any) -> Tensor:
     >>> poly(Tensor([2.0, 1.0]))
     Tensor([ 1., -3.,  2.])
     """
-    zeros = atleast_1d(with_numpys_dtype(seq_of_zeros))
+    zeros = atleast_1d(in_dtype(seq_of_zeros))
     if zeros.ndim == 2 and zeros.shape[0] == zeros.shape[1] > 0:
         zeros = eigvals(zeros)
     elif zeros.ndim == 1:
@@ -159,7 +159,7 @@ def polyder(p: Any, m: int = 1) -> Tensor:
     >>> polyder(Tensor([1.0, 1.0, 1.0], dtype="float64"))
     Tensor([2., 1.], dtype=float64)
     """
-    p = with_numpys_dtype(_no_poly1d("polyder", "p", p))
+    p = in_dtype(_no_poly1d("polyder", "p", p))
     m = int(m)
     if m < 0:
         raise ValueError(f"polyder: m is {m}; it needs to be 0 or more: see polyint")
@@ -178,11 +178,11 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Tensor:
     >>> polyint(Tensor([2.0, 1.0], dtype="float64"), k=3.0)
     Tensor([1., 1., 3.], dtype=float64)
     """
-    p = with_numpys_dtype(_no_poly1d("polyint", "p", p))
+    p = in_dtype(_no_poly1d("polyint", "p", p))
     m = int(m)
     if m < 0:
         raise ValueError(f"polyint: m is {m}; it needs to be 0 or more: see polyder")
-    k = atleast_1d(with_numpys_dtype(np.zeros(m) if k is None else k))
+    k = atleast_1d(in_dtype(np.zeros(m) if k is None else k))
     if len(k) == 1 and m > 1:
         k = k * np.ones(m)
     if len(k) < m:
@@ -212,7 +212,7 @@ def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = F
     Tensor([2., 1.], dtype=float64)
     """
     order = int(deg) + 1
-    x, y = with_numpys_dtype(x) + 0.0, with_numpys_dtype(y) + 0.0
+    x, y = in_dtype(x) + 0.0, in_dtype(y) + 0.0
     if deg < 0:
         raise ValueError(f"polyfit: deg is {deg}; it needs to be 0 or more")
     if x.ndim != 1 or not x.size or y.ndim not in (1, 2) or len(x) != len(y):
@@ -220,7 +220,7 @@ def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = F
     rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
     powers, values = vander(x, order), y
     if w is not None:
-        w = with_numpys_dtype(w) + 0.0
+        w = in_dtype(w) + 0.0
         if w.shape != x.shape:
             raise TypeError(f"polyfit: x has shape {x.shape} and w {w.shape}; they need to be the same")
         powers, values = powers * expand_dims(w, 1), values * (expand_dims(w, 1) if y.ndim == 2 else w)
@@ -278,7 +278,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
             [2., 1.],
             [3., 1.]], dtype=float64)
     """
-    x = with_numpys_dtype(x)
+    x = in_dtype(x)
     if x.ndim != 1:
         raise ShapeError(f"vander: x has shape {x.shape}; it needs one axis")
     N = x.size if N is None else N
@@ -300,7 +300,7 @@ def polyval(p: Any, x: Any) -> Tensor:
     """
     if isinstance(x, np.poly1d):
         raise DTypeError("polyval: x is a poly1d; it needs to be numbers")
-    x = with_numpys_dtype(x)
+    x = in_dtype(x)
     out = np.zeros_like(x)
     for coefficient in p:
         out = out * x + coefficient

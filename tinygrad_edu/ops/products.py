@@ -17,7 +17,7 @@ from .elementwise import astype, multiply, refuse_out
 from .linalg import matmul
 from .padding import pad
 from .rearranging import flip, moveaxis
-from .reduce import as_tensor
+from .reduce import as_tensor, together
 from .shape import broadcast_back, expand_dims, ravel, reshape
 
 LETTERS = sorted(ascii_letters)
@@ -296,22 +296,6 @@ def _alone(array: Any, term: str, needed: str) -> tuple[Any, str]:
     """What concerns one factor alone: its diagonals, and the sum over letters that nothing else needs."""
     left = "".join([letter for letter in dict.fromkeys(term) if letter in needed])
     return (array, term) if left == term else (EinsumOfOne(f"{term}->{left}")(array), left)
-
-
-_WEAK = {"b": False, "i": 0, "u": 0, "f": 0.0, "c": 0j}
-"""A Python number for each kind of dtype."""
-
-
-def together(*operands: Any) -> list[Any]:
-    """Operands of one product: numbers and lists of them as arrays, in the dtype that a Python number has next to the others."""
-    dtypes = [operand.dtype for operand in operands if hasattr(operand, "dtype")]
-    found = [operand if hasattr(operand, "dtype") else np.asarray(operand) for operand in operands]
-    if not dtypes:
-        return found
-    return [
-        array if hasattr(operand, "dtype") or array.dtype.kind not in _WEAK else array.astype(np.result_type(_WEAK[array.dtype.kind], *dtypes))
-        for array, operand in zip(found, operands)
-    ]
 
 
 def _check_equal(function: str, a_shape: tuple[int, ...], a_axis: int, b_shape: tuple[int, ...], b_axis: int) -> None:

@@ -19,9 +19,9 @@ from numpy.lib.stride_tricks import sliding_window_view as numpys_windows
 
 from ..engine.op import implements
 from ..engine.tensor import Tensor, wrap
-from .elementwise import astype, astype_method, refuse_out
+from .elementwise import astype, refuse_out
 from .index import getitem
-from .reduce import as_tensor, with_numpys_dtype
+from .reduce import as_tensor, in_dtype, strong, together
 from .shape import broadcast_to, concatenate, ravel, reshape, transpose
 from .without_gradient import arrays_of, wrapped
 
@@ -33,26 +33,26 @@ def moves(function: Callable, *data: str) -> Callable[..., Any]:
     @implements(function)
     @wraps(function)
     def ours(*args: Any, **kwargs: Any) -> Any:
-        given = signature.bind(*args, **kwargs).arguments
-        refuse_out(function.__name__, given.pop("out", None))
-        dtype, casting = given.pop("dtype", None), given.pop("casting", "same_kind")
-        arrays = [array for name in data if name in given for array in _leaves(given[name])]
-        places = Places(arrays)
-        for name, value in given.items():
-            given[name] = places.numbered(value) if name in data else arrays_of(value)
-        result = places.taken(function(*inspect.BoundArguments(signature, given).args, **inspect.BoundArguments(signature, given).kwargs))
-        return result if dtype is None else astype_method(result, dtype, casting=casting)
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        refuse_out(function.__name__, given.arguments.pop("out", None))
+        arrays = [array for name in data for array in _leaves(given.arguments[name])]
+        given.arguments = settings = {name: arrays_of(value) for name, value in given.arguments.items()}
+        mixed = len({getattr(array, "dtype", type(array)) for array in arrays}) > 1
+        # Which dtype several have together, and whether one may be converted to it, NumPy says by doing it.
+        dtype = function(*given.args, **given.kwargs).dtype if mixed or settings.get("dtype") is not None else None
+        places = Places(arrays, dtype)
+        given.arguments = {name: places.numbered(value) if name in data else value for name, value in settings.items() if name != "dtype"}
+        return places.taken(function(*given.args, **given.kwargs))
 
     return ours
 
 
 class Places:
-    """The elements of several arrays in one row, and their places in it; place 0 is a zero."""
+    """The elements of several arrays in one row, in a dtype if one is given, and their places in it; place 0 is a zero."""
 
-    def __init__(self, arrays: Sequence[Any]) -> None:
-        tensors = [array for array in arrays if isinstance(array, (Tensor, np.ndarray))]
-        dtype = np.result_type(*[tensor.dtype for tensor in tensors]) if tensors else None
-        self.arrays = [array if isinstance(array, (Tensor, np.ndarray)) else np.asarray(array, dtype) for array in map(_or_array, arrays)]
+    def __init__(self, arrays: Sequence[Any], dtype: Any) -> None:
+        self.arrays = [in_dtype(strong(array), dtype) for array in arrays]
         self.start = 1
 
     def numbered(self, value: Any) -> Any:
@@ -65,14 +65,11 @@ class Places:
         self.start += size
         return places
 
-    def taken(self, places: Any) -> Any:
-        """What is at the places; of a list or tuple of them, a list or tuple."""
-        if isinstance(places, (list, tuple)):
-            return type(places)(self.taken(part) for part in places)
+    def taken(self, places: np.ndarray) -> Tensor:
+        """What is at the places."""
         if len(self.arrays) == 1 and (not places.size or places.min() > 0):
-            return getitem(ravel(as_tensor(self.arrays[0])), np.asarray(places - 1))
-        flat = [ravel(as_tensor(array)) for array in self.arrays]
-        row = concatenate([np.zeros(1, np.result_type(*[part.dtype for part in flat])), *flat])
+            return getitem(ravel(self.arrays[0]), np.asarray(places - 1))
+        row = concatenate([np.zeros(1, self.arrays[0].dtype), *map(ravel, self.arrays)])
         return getitem(row, np.asarray(places))
 
 
@@ -90,9 +87,6 @@ def _holds_arrays(value: Sequence[Any]) -> bool:
     return any(isinstance(part, (Tensor, np.ndarray)) or (isinstance(part, (list, tuple)) and _holds_arrays(part)) for part in value)
 
 
-def _or_array(value: Any) -> Any:
-    """An array written as nested lists as an array; a Python number as it is, for it takes the dtype of the others."""
-    return value if isinstance(value, (Tensor, np.ndarray, int, float, complex)) else np.asarray(value)
 
 
 append = moves(np.append, "arr", "values")
@@ -265,7 +259,7 @@ def sort_complex(a: Any) -> Tensor:
     >>> sort_complex(Tensor([2.0, 1.0]))
     Tensor([1.+0.j, 2.+0.j], dtype=complex128)
     """
-    a = sort(with_numpys_dtype(a))
+    a = sort(in_dtype(a))
     return a if a.dtype.kind == "c" else astype(a, "F" if a.dtype.char in "bhBH" else "G" if a.dtype.char == "g" else "D")
 
 
@@ -279,7 +273,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Tensor:
     >>> trim_zeros(Tensor([0.0, 1.0, 0.0, 2.0, 0.0]))
     Tensor([1., 0., 2.])
     """
-    filt, trim = with_numpys_dtype(filt), trim.lower()
+    filt, trim = in_dtype(filt), trim.lower()
     if trim not in ("fb", "bf", "f", "b"):
         raise ValueError(f"trim_zeros: trim is {trim!r}; it needs to be 'f', 'b' or 'fb'")
     axes = range(filt.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, filt.ndim)
@@ -439,7 +433,7 @@ def _at_least(function: Callable) -> Callable[..., Any]:
     @implements(function)
     @wraps(function)
     def ours(*arys: Any) -> Any:
-        found = tuple([reshape(tensor, function(np.broadcast_to(0, tensor.shape)).shape) for tensor in map(as_tensor, arys)])
+        found = tuple([reshape(tensor, function(np.broadcast_to(0, tensor.shape)).shape) for tensor in map(as_tensor, together(*arys))])
         return found[0] if len(found) == 1 else found
 
     return ours

@@ -11,7 +11,9 @@ import numpy as np
 
 from ..engine.backward import total
 from ..engine.op import Op, implements
-from ..engine.tensor import Tensor
+from ..engine.recording import array_beside
+from ..engine.tensor import Tensor, wrap
+from ..errors import DTypeError
 from .elementwise import astype, maximum, minimum, refuse_out, where as choose
 from .shape import broadcast_back, ndim
 
@@ -148,7 +150,7 @@ def sum(
         if dtype is not None:
             a = astype(as_tensor(a), dtype)
     total = over(Sum, axis, ndim(a), keepdims)(a)
-    return total if initial is None else total + initial
+    return total if initial is None else total + in_dtype(initial, total.dtype)
 
 
 @implements(np.mean, bare=True)
@@ -161,6 +163,8 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     refuse_out("mean", out)
     if dtype is not None:
         a = astype(as_tensor(a), dtype)
+        if a.dtype.kind in "biu":
+            return astype(mean(a, axis, keepdims=keepdims, where=where), dtype)
     if where is not True:
         a = as_tensor(a)
         counts = np.sum(np.broadcast_to(np.asarray(where), a.shape), axis, keepdims=keepdims)
@@ -204,7 +208,7 @@ def _beside_initial(
     if initial is None:
         raise ValueError(f"{extreme.__name__}: where chooses elements, and of none there is no {extreme.__name__}; give initial as well")
     a = as_tensor(a)
-    initial = astype(as_tensor(initial), a.dtype)
+    initial = in_dtype(initial, a.dtype)
     if where is not True:
         a = choose(where, a, initial)
     if not a.size:
@@ -217,13 +221,39 @@ def as_tensor(a: Any) -> Tensor:
     return a if isinstance(a, Tensor) else Tensor(a)
 
 
-def with_numpys_dtype(a: Any) -> Tensor:
-    """a itself if it is a Tensor, else a Tensor of it in the dtype that NumPy gives it: lists of floats in float64.
+def refuse_whole_dtype(function: str, dtype: Any) -> None:
+    """Refuse a dtype of whole numbers in a function that computes with means, which it would cut off."""
+    if dtype is not None and np.dtype(dtype).kind not in "fc":
+        raise DTypeError(f"{function}: dtype is {np.dtype(dtype)}, which cuts off the mean; it needs to be a floating or a complex one")
 
-    >>> with_numpys_dtype([0.5])
-    Tensor([0.5], dtype=float64)
+
+def in_dtype(a: Any, dtype: Any = None) -> Tensor:
+    """A tensor, an array, a number or a list in a dtype, by default that which NumPy gives it."""
+    if not isinstance(a, Tensor):
+        a = wrap(np.asarray(a, dtype if isinstance(a, int) else None))          # a number that is too large is refused, as in NumPy
+    return a if dtype is None else astype(a, dtype, copy=False)
+
+
+def strong(x: Any) -> Any:
+    """A Python number in the dtype that it has as an array, as NumPy takes it where arrays are joined; all else as it is."""
+    return wrap(np.asarray(x)) if type(x) in _NUMBERS else x
+
+
+def together(*operands: Any) -> list[Any]:
+    """Operands of one function: tensors and arrays as they are, and numbers and lists so that they lose no digits beside these.
+
+    Numbers become tensors, constants in a rule too; lists become arrays, which a rule may not hide.
     """
-    return a if isinstance(a, Tensor) else Tensor(np.asarray(a))
+    dtypes = [operand.dtype for operand in operands if isinstance(operand, _ARRAYS)]
+    dtype = np.result_type(*dtypes) if dtypes else None
+    return [
+        operand if isinstance(operand, _ARRAYS) else wrap(array_beside(operand, dtype)) if type(operand) in _NUMBERS else array_beside(operand, dtype)
+        for operand in operands
+    ]
+
+
+_ARRAYS = (Tensor, np.ndarray, np.generic)
+_NUMBERS = (bool, int, float, complex)
 
 
 _REDUCTIONS_OF_UFUNCS = {"Max", "Min", "Prod", "Sum"}

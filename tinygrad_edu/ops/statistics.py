@@ -9,12 +9,12 @@ import numpy as np
 
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor, wrap
-from ..errors import GraphError
+from ..errors import DTypeError, GraphError
 from .cumulative import cumprod, cumsum, prod
-from .elementwise import refuse_out, sqrt, where as choose
+from .elementwise import astype, refuse_out, sqrt, where as choose
 from .linalg import matmul
 from .rearranging import moveaxis
-from .reduce import as_tensor, max, mean, min, sum, with_numpys_dtype
+from .reduce import as_tensor, in_dtype, max, mean, min, refuse_whole_dtype, sum, together
 from .shape import concatenate, expand_dims, reshape
 
 
@@ -57,26 +57,26 @@ def _between_ranks(function: Callable, a: Any, q: Any, axis: Any, keepdims: bool
     refuse_out(function.__name__, out)
     if isinstance(q, Tensor) and q.requires_grad:
         raise GraphError(f"{function.__name__}: q requires grad, and what it moves has no gradient here; give q.detach()")
-    weights = settings.pop("weights", None)
     a = as_tensor(a)
-    a = a if a.dtype.kind == "f" else a.astype(np.float64)
+    settings = {name: value.data if isinstance(value, Tensor) else value for name, value in settings.items() if value is not None}
+    arguments = [] if q is None else [q.data if isinstance(q, Tensor) else q]
+    numpys = np.asarray(function(a.data, *arguments, axis=axis, keepdims=keepdims, **settings))
+    if a.dtype.kind == "c" and a.requires_grad:
+        raise DTypeError(f"{function.__name__}: a is complex, and its order has no gradient; take x.real, x.imag, abs(x) or x.detach()")
+    if a.dtype.kind != "f" or not a.size:
+        return wrap(numpys)
     if q is not None and type(q) not in (int, float) and settings["method"] not in _PICKING:
         q = q.data if isinstance(q, Tensor) else np.asarray(q)
         a = a.astype(np.result_type(a.dtype, q.dtype), copy=False)
     axes = tuple(range(a.ndim)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, a.ndim)
     rest = [i for i in range(a.ndim) if i not in axes]
-    rows = reshape(moveaxis(a, axes, range(-len(axes), 0)), (*(a.shape[i] for i in rest), -1 if a.size else 0)) if axes else expand_dims(a, -1)
+    rows = reshape(moveaxis(a, axes, range(-len(axes), 0)), (*(a.shape[i] for i in rest), -1)) if axes else expand_dims(a, -1)
     valid = ~np.isnan(rows.data)
     skips = function.__name__.startswith("nan")
     n = rows.shape[-1]
-    if not n:
-        raise ValueError(f"{function.__name__}: a has shape {a.shape}; there is no quantile of no elements")
-    settings = {name: value for name, value in settings.items() if value is not None}
     of_ranks = getattr(np, function.__name__.removeprefix("nan"))
-    arguments = [] if q is None else [q.data if isinstance(q, Tensor) else q]
-    if weights is not None:
-        weights = weights.data if isinstance(weights, Tensor) else weights
-        values = np.asarray(function(a.data, *arguments, axis=axis, weights=weights, **settings))[..., None]
+    if "weights" in settings:
+        values = numpys.reshape((*np.shape(arguments[0]), *rows.shape[:-1], 1))
         places = np.where(np.isnan(values[..., 0]), np.nan, np.sum(rows.data < values, axis=-1))
     elif skips:
         counts = valid.sum(axis=-1)
@@ -101,7 +101,10 @@ def _between_ranks(function: Callable, a: Any, q: Any, axis: Any, keepdims: bool
     found = reshape(found, (*(a.shape[i] for i in rest), *places.shape[len(rest):])) if many else found[..., 0]
     if keepdims:
         found = expand_dims(found, axes) if axes else found
-    return moveaxis(found, range(-many, 0), range(many)) if many else found
+    found = moveaxis(found, range(-many, 0), range(many)) if many else found
+    unknown = np.isnan(numpys) & ~np.isnan(found.data)          # beside infinities
+    found = found + np.where(unknown, np.array(np.nan, found.dtype), 0) if unknown.any() else found
+    return astype(found, numpys.dtype, copy=False)
 
 
 @implements(np.median)
@@ -196,12 +199,13 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     >>> average(Tensor([1.0, 2.0]), weights=[3.0, 1.0])
     Tensor(1.25)
     """
+    if weights is not None:
+        a, weights = map(as_tensor, together(a, weights))
     a = as_tensor(a)
     a = a if a.dtype.kind in "fc" else a.astype(np.float64)
     if weights is None:
         found = mean(a, axis, keepdims=keepdims)
         return (found, wrap(np.full(found.shape, a.size / np.maximum(found.size, 1), found.dtype))) if returned else found
-    weights = as_tensor(weights)
     if weights.shape != a.shape:
         if axis is None:
             raise TypeError(f"average: a has shape {a.shape} and weights {weights.shape}; axis is needed where they differ")
@@ -218,10 +222,10 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 
 
 def _covariance(function: str, m: Any, y: Any, rowvar: bool, bias: bool, ddof: Any, fweights: Any, aweights: Any, dtype: Any) -> Tensor:
-    x = as_tensor(m)
+    x = in_dtype(m)
     if x.ndim > 2:
         raise ValueError(f"{function}: m has shape {x.shape}; it needs one or two axes")
-    y = None if y is None else as_tensor(y)
+    y = None if y is None else in_dtype(y)
     dtype = np.result_type(x.dtype, np.float64, *([] if y is None else [y.dtype])) if dtype is None else dtype
     x = x.astype(dtype, copy=False)
     x = reshape(x, (1, -1)) if x.ndim < 2 else x if rowvar else x.T
@@ -238,10 +242,10 @@ def _covariance(function: str, m: Any, y: Any, rowvar: bool, bias: bool, ddof: A
     weights = wrap(np.ones(n, x.real.dtype))
     for given in (fweights, aweights):
         if given is not None:
-            weights = weights * with_numpys_dtype(given)
+            weights = weights * in_dtype(given)
     ddof = (0 if bias else 1) if ddof is None else ddof
     total = weights.sum()
-    freedom = total - (ddof if aweights is None else ddof * (weights * with_numpys_dtype(aweights)).sum() / total)
+    freedom = total - (ddof if aweights is None else ddof * (weights * in_dtype(aweights)).sum() / total)
     weights = weights.astype(x.dtype, copy=False)
     centered = x - sum(x * weights, 1, keepdims=True) / weights.sum()
     other = centered.conj() if centered.dtype.kind == "c" else centered
@@ -381,8 +385,10 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepd
     """
     refuse_out("nanmean", out)
     values, valid = _without_nan(a, 0)
+    if values.dtype.kind not in "fc":
+        return mean(values, axis, dtype, keepdims=keepdims, where=where)
+    refuse_whole_dtype("nanmean", dtype)
     counted = valid if where is True else valid & (where.data if isinstance(where, Tensor) else np.asarray(where))
-    values = values if values.dtype.kind in "fc" else values.astype(np.float64)
     found = sum(values, axis, dtype, keepdims=keepdims, where=where)
     counts = np.sum(counted, axis=axis, keepdims=keepdims)
     return choose(counts == 0, np.array(np.nan, found.dtype), found / np.maximum(counts, 1).astype(found.dtype))
@@ -396,16 +402,18 @@ def _nanvar(
         if ddof != 0:
             raise ValueError(f"{function}: ddof and correction are two names of one setting; give one of them")
         ddof = correction
+    refuse_whole_dtype(function, dtype)
     a = as_tensor(a)
     a = a.astype(np.float64 if dtype is None else dtype) if a.dtype.kind not in "fc" or dtype is not None else a
     values, valid = _without_nan(a, 0)
     counted = valid if where is True else valid & (where.data if isinstance(where, Tensor) else np.asarray(where))
-    middle = nanmean(a, axis, keepdims=True, where=where) if given_mean is None or given_mean is np._NoValue else as_tensor(given_mean)
+    middle = nanmean(a, axis, keepdims=True, where=where) if given_mean is None or given_mean is np._NoValue else together(a, given_mean)[1]
     deviations = choose(counted, values - middle, np.array(0, a.dtype))
     squares = (deviations * deviations.conj()).real if a.dtype.kind == "c" else deviations * deviations
     squares = sum(squares, axis, keepdims=keepdims)
     freedom = np.sum(counted, axis=axis, keepdims=keepdims) - ddof
-    return choose(freedom <= 0, np.array(np.nan, squares.dtype), squares / np.where(freedom <= 0, 1, freedom).astype(squares.dtype))
+    found = choose(freedom <= 0, np.array(np.nan, squares.dtype), squares / np.where(freedom <= 0, 1, freedom).astype(squares.dtype))
+    return found if dtype is None else astype(found, dtype, copy=False)
 
 
 @implements(np.nanvar)

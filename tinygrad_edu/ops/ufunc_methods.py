@@ -13,7 +13,7 @@ from .cumulative import cumprod, cumsum, prod
 from .elementwise import astype, refuse_out
 from .index import scatter, split, with_arrays
 from .rearranging import moveaxis, take_along_axis, unstack
-from .reduce import as_tensor, max, min, sum
+from .reduce import as_tensor, in_dtype, max, min, strong, sum, together
 from .shape import broadcast_to, reshape, stack
 from .statistics import nanmax, nanmin
 from .without_gradient import all, any
@@ -22,8 +22,7 @@ from .without_gradient import all, any
 def _reduction(ufunc: np.ufunc, function: Callable) -> None:
     def reduce(array: Any, axis: Any = 0, dtype: Any = None, out: None = None, keepdims: bool = False, **settings: Any) -> Any:
         refuse_out(f"{ufunc.__name__}.reduce", out)
-        result = function(array, axis=axis, keepdims=keepdims, **settings)
-        return result if dtype is None else astype(result, dtype)
+        return function(array if dtype is None else in_dtype(array, dtype), axis=axis, keepdims=keepdims, **settings)
 
     METHODS[ufunc, "reduce"] = reduce
 
@@ -90,7 +89,7 @@ METHODS[np.add, "reduceat"], METHODS[np.add, "at"] = _add_reduceat, _add_at
 
 def _outer(ufunc: np.ufunc, function: Callable) -> None:
     def outer(a: Any, b: Any, /, **settings: Any) -> Any:
-        a, b = as_tensor(a), as_tensor(b)
+        a, b = together(strong(a), strong(b))
         return function(reshape(a, a.shape + (1,) * b.ndim), b, **settings)
 
     METHODS[ufunc, "outer"] = outer

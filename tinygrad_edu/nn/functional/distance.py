@@ -64,7 +64,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
 
 def _length(x: Tensor, p: float, axis: int, eps: float) -> Tensor:
     """The norm along an axis, which stays, and at least eps."""
-    return clip(norm_along(x, (axis,), float(p), True), eps)
+    return clip(norm_along(x, (axis,), float(p), True), min=eps)
 
 
 def _pair(function: str, x1: Any, x2: Any) -> tuple[Tensor, Tensor, tuple[int, ...]]:
