@@ -746,7 +746,7 @@ def of_matrices(hand, function):
     return called, a
 
 
-@calls(LINALG.vector_norm, LINALG.matrix_norm, repeats=False)
+@calls(LINALG.vector_norm, LINALG.matrix_norm, repeats=False, blas=True)
 def norms(hand, function):
     if function is LINALG.matrix_norm:
         order, keepdims = hand.pick(["fro", 1, -1, np.inf, -np.inf]), hand.flag()

@@ -76,7 +76,8 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Tensor:
     """num numbers with equal ratios from start to stop, in float64 at least: start**(1 - t) * stop**t for even steps of t from 0 to 1.
 
-    Raises ValueError where an end is 0, or real ends have different signs. Complex ones lie on a spiral.
+    Between real ends of different signs there is NaN, as in NumPy; complex ones lie on a spiral.
+    Raises ValueError where an end is 0.
 
     >>> geomspace(Tensor(1.0), 4.0, 3)
     Tensor([1., 2., 4.], dtype=float64)
@@ -85,10 +86,13 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     common = np.result_type(start.dtype, stop.dtype, np.float64)
     start, stop = in_dtype(start, common), in_dtype(stop, common)
     sign = np.sign(start.data)          # of a complex number it has length 1; start is turned to the positive numbers, and back in the end
-    if np.any(start.data * stop.data == 0) or (common.kind == "f" and np.any(start.data * stop.data < 0)):
-        raise ValueError("geomspace: start and stop need to have one sign, and not be 0")
-    found = logspace(log10(start / sign), log10(stop / sign), num, endpoint) * sign
-    found = moveaxis(_with_ends(found, start if num > 0 else None, stop if endpoint and num > 1 else None), 0, axis)
+    if np.any(start.data == 0) or np.any(stop.data == 0):
+        raise ValueError("geomspace: start and stop need to be other than 0, from which no factor leads away")
+    if num < 2:
+        stop = stop.detach()            # it moves nothing
+    start, stop = start / sign, stop / sign
+    found = logspace(log10(start), log10(stop), num, endpoint)
+    found = moveaxis(_with_ends(found, start if num > 0 else None, stop if endpoint and num > 1 else None) * sign, 0, axis)
     return found if dtype is None else astype(found, dtype)
 
 
@@ -102,4 +106,5 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.
     p = as_tensor(p)
     length: Any = period.data if isinstance(period, Tensor) else period
     unwrapped = np.unwrap(p.data, discont, axis, period=length)
-    return p + np.rint((unwrapped - p.data) / length).astype(unwrapped.dtype) * period
+    turns = np.where(np.isinf(p.data), 0, np.rint((unwrapped - p.data) / length))
+    return p + turns.astype(unwrapped.dtype) * period
