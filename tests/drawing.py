@@ -92,7 +92,7 @@ class Hand:
         size = int(np.prod(shape))
         places = np.modf((self.rng.permutation(size) + self.count + 0.5) * 0.6180339887498949)[0]       # spread evenly, however many there are
         self.count += size
-        return np.asarray(0.5 + places).reshape(shape)
+        return np.asarray(0.5 + places + self.rng.uniform(0, 1e-3, size)).reshape(shape)                # and no sums of them are equal
 
     def array(self, shape, form=None):
         """An array in a drawn layout, of which some cannot be written to. form makes it of positive numbers; by default half become negative."""
@@ -197,8 +197,10 @@ def powers(hand, function):
 
 @calls(np.fmod, np.remainder, np.divmod, real=True)
 def remainders(hand, function):
+    """Of a by 1/4, 1/2 or 1; a is no multiple of 1/4, where the quotient jumps."""
     a, b = hand.shapes(2)
-    return function, hand.array(a), hand.array(b, lambda x: 0.21 + x / 10)
+    quarters = hand.array(a, lambda x: np.floor(4 * x - 4) / 4 + 0.05 + 0.15 * np.modf(4 * x)[0])
+    return function, quarters, hand.array(b, lambda x: 0.25 * 2 ** np.floor(3 * x - 1.5))
 
 
 @calls(np.ldexp, real=True)
@@ -653,7 +655,8 @@ def polynomials(hand, function):
 
 
 @calls(np.polyadd, np.polysub, np.polyder, np.polyint, linear=True)
-@calls(np.polymul, np.polydiv, np.poly, blas=True)
+@calls(np.polydiv, repeats=False, blas=True)
+@calls(np.polymul, np.poly, blas=True)
 def polynomials_of_coefficients(hand, function):
     p = hand.array((hand.number(1, 4),))
     if function is np.poly:
@@ -661,6 +664,13 @@ def polynomials_of_coefficients(hand, function):
     if function in (np.polyder, np.polyint):
         m = hand.number(0, 2)
         return lambda p: function(p, m), p
+    if function is np.polydiv:
+
+        def called(u, v):
+            quotient, remainder = function(u, v)
+            return quotient, remainder[-1]          # how many come before it depends on rounding
+
+        return called, p, hand.array((hand.number(1, 4),))
     return function, p, hand.array((hand.number(1, 4),))
 
 

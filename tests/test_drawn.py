@@ -125,7 +125,7 @@ def values_of(function, arrays):
 
 def compare(got, expected, terms, tolerance, what):
     size = sum(float(np.sum(np.abs(term))) for term in terms)
-    assert abs(got - expected) <= tolerance * (size + 1e-3), f"{what}: {got} and {expected}, of terms of the size {size}"
+    assert abs(got - expected) <= tolerance * (size + 1e-2), f"{what}: {got} and {expected}, of terms of the size {size}"
 
 
 @every_function
@@ -143,8 +143,8 @@ def test_values_and_gradients(function, data):
     outs, xs, first = run(call.function, arrays, create_graph=True)
     if single:
         for gradient, exact in zip(gradients, first):
-            scale = np.max(np.abs(exact.detach().numpy()), initial=1)
-            np.testing.assert_allclose(gradient, exact.detach(), rtol=1e-4, atol=5e-6 * scale)
+            largest = np.max(np.abs(exact.detach().numpy()), initial=1)          # of a smaller one terms of the size 1 were taken away
+            np.testing.assert_allclose(gradient, exact.detach(), rtol=0, atol=5e-6 * largest)
     wide = call.wide and LONG
     tolerance = 1e-11 if wide else 1e-6
     gs = sent_back([out for out in outs if out.requires_grad])
