@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -87,22 +88,23 @@ _differentiated: ContextVar[str | None] = ContextVar("differentiated", default=N
 
 
 def refuse_number(tensor: Any, how: str) -> None:
-    """Raise if a Python number is taken for a tensor that records, and nobody has asked for a number: its history would be lost.
+    """Raise if a function that is differentiated makes a Python number of a tensor that records, as math.sin(x) does: a constant.
 
-    That is so in a function that is differentiated, by math.sin(x), and where an element of an array is set: array[0] = x. Elsewhere it is
-    float(loss), to be printed.
+    Elsewhere that is float(loss), to be printed. Where it sets an element of an array, as in losses[0] = loss, it may be meant or not, so
+    there is a warning. NumPy asks for the number as float() does; the instruction that runs in the caller tells them apart.
     """
-    caller = sys._getframe(2)
-    if caller.f_code.co_code[caller.f_lasti] == _SET_ELEMENT:
-        raise GraphError(
-            f"an element of an array is set to a tensor of shape {tensor.shape} that records, and the array would silently lose its history; "
-            f"join tensors by tg.stack, or say that it is a number: array[i] = x.item()"
-        )
     if function := _differentiated.get():
         raise GraphError(
             f"{function} makes a Python number of a tensor, by {how} or a function that does so, and what is computed from there would be a "
             f"constant. Compute with operators and NumPy's functions, which take tensors: np.sin(x), not math.sin(x). If it is a constant, "
             f"say so: x.item()"
+        )
+    caller = sys._getframe(2)
+    if caller.f_code.co_code[caller.f_lasti] == _SET_ELEMENT:
+        warnings.warn(
+            f"an element of an array is set to a tensor of shape {tensor.shape} that records, and the array knows nothing of its history; "
+            f"join tensors by tg.stack, or say that it is a number: array[i] = x.item()",
+            stacklevel=3,
         )
 
 
