@@ -1,4 +1,4 @@
-"""How each function is called: for every one of NumPy that is differentiated, and each fused node, a strategy of calls at all shapes, dtypes and layouts.
+"""How each function is called: every one of NumPy that is differentiated, and each fused node, at all shapes, dtypes and layouts.
 
 A family of functions that are called alike is one function here, which draws the arrays and the settings of one call, and says which
 function of arrays that is. tests/test_drawn.py checks what is drawn.

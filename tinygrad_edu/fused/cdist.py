@@ -12,7 +12,7 @@ from ..engine.op import Fused
 from ..engine.tensor import Tensor, wrap
 from ..errors import DTypeError, ShapeError
 from ..ops.index import add_rows
-from ..ops.reduce import as_tensor
+from ..ops.operands import as_tensor
 from ..ops.shape import broadcast_to
 from .blocks import blocks
 from .norm import Norm

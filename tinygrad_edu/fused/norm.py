@@ -12,7 +12,8 @@ from ..engine.tensor import Tensor
 from ..ops.decompositions import is_zero, matrices, svdvals
 from ..ops.elementwise import abs_, astype, where
 from ..ops.linalg import inv, square
-from ..ops.reduce import Reduction, as_tensor, max as max_of, min as min_of, over, sum as sum_of
+from ..ops.operands import as_tensor
+from ..ops.reduce import Reduction, max as max_of, min as min_of, over, sum as sum_of
 
 
 class Norm(Fused, Reduction):

@@ -9,7 +9,8 @@ import numpy as np
 from ..engine.op import Fused, implements
 from ..engine.tensor import Tensor
 from ..ops.elementwise import astype, refuse_out, where as choose
-from ..ops.reduce import Reduction, as_tensor, over, refuse_whole_dtype, sum as sum_of
+from ..ops.operands import as_tensor, refuse_whole_dtype
+from ..ops.reduce import Reduction, over, sum as sum_of
 
 
 class Spread(Fused, Reduction):

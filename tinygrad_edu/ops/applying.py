@@ -11,10 +11,9 @@ from ..engine.op import implements
 from ..engine.tensor import Tensor
 from .creation import zeros_like
 from .index import getitem, setitem
+from .operands import arrays_of, in_dtype
 from .rearranging import moveaxis
-from .reduce import in_dtype
 from .shape import expand_dims, reshape, stack
-from .without_gradient import arrays_of
 
 
 @implements(np.apply_along_axis)

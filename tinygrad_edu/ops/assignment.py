@@ -14,8 +14,7 @@ import numpy as np
 from ..engine.op import implements
 from ..engine.tensor import Tensor
 from .index import getitem, setitem
-from .reduce import as_tensor, in_dtype
-from .without_gradient import arrays_of
+from .operands import arrays_of, as_tensor, in_dtype
 
 
 @implements(np.put_along_axis)

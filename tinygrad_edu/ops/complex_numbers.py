@@ -15,7 +15,7 @@ import numpy as np
 from ..engine.op import Elementwise, implements, public
 from ..engine.tensor import Tensor, wrap
 from .elementwise import abs_, where
-from .reduce import as_tensor
+from .operands import as_tensor
 from .trigonometric import arctan2
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor
 from .elementwise import astype, refuse_out, where as choose
-from .reduce import Reduction, as_tensor, in_dtype, over, strong, together
+from .operands import as_tensor, in_dtype, strong, together
+from .reduce import Reduction, over
 from .shape import broadcast_to, concatenate, ravel, reshape
 
 
@@ -88,6 +89,8 @@ class Prod(Reduction):
     Gradient  dL/dx[i, j] = g[j] * the product of the other x[k, j]: of those before it and those behind it, so zeros do no harm.
     Keeps     x.
     """
+
+    number_has_axis_0 = True
 
     def forward(self, x):
         return np.multiply.reduce(x, axis=self.axis, keepdims=self.keepdims)

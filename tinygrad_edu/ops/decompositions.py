@@ -22,8 +22,8 @@ from ..engine.modes import is_grad_enabled
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor, wrap
 from ..errors import GraphError, UnsupportedError
-from .linalg import matmul, product, square, transposed, values_of
-from .reduce import as_tensor, in_dtype, together
+from .linalg import matmul, product, square, transposed
+from .operands import as_tensor, in_dtype, together, values_of
 
 
 class Cholesky(Op):

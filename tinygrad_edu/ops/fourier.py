@@ -15,9 +15,9 @@ from ..engine.op import Op, implements
 from ..engine.tensor import Tensor
 from ..errors import ShapeError
 from .elementwise import refuse_out
+from .operands import as_tensor
 from .padding import pad
 from .rearranging import moves
-from .reduce import as_tensor
 
 SCALES = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 """For each norm, which says whether a transform is divided by n, by its root or not at all, that with which its inverse is so."""

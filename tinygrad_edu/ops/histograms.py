@@ -17,11 +17,11 @@ from ..engine.tensor import Tensor, wrap
 from .cumulative import diff
 from .elementwise import astype
 from .index import ARRAY, Scatter, getitem
+from .operands import arrays_of, in_dtype
 from .rearranging import atleast_2d
-from .reduce import in_dtype, max, min
+from .reduce import max, min
 from .shape import ndim, ravel, reshape, stack, transpose
 from .spacing import linspace
-from .without_gradient import arrays_of
 
 
 @implements(np.bincount)

@@ -11,8 +11,8 @@ from ..engine.tensor import Tensor
 from ..errors import ShapeError
 from .elementwise import where
 from .index import ARRAY, getitem, scatter
+from .operands import in_dtype, values_of
 from .pieces import remainder
-from .reduce import in_dtype
 from .shape import concatenate
 
 
@@ -57,17 +57,13 @@ class Interp(Op):
 
     def ends(self, x, xp):
         """Between which points each x lies; for one outside, the first two or the last two."""
-        i = np.clip(np.searchsorted(_data(xp), _data(x), "right") - 1, 0, max(xp.shape[0] - 2, 0))
+        i = np.clip(np.searchsorted(values_of(xp), values_of(x), "right") - 1, 0, max(xp.shape[0] - 2, 0))
         return i, np.minimum(i + 1, xp.shape[0] - 1)
 
     def width(self, xp, i, j):
         """How far apart the points are; of points that are equal the line has slope 0."""
         width = xp[j] - xp[i]
         return np.where(width == 0, 1, width)
-
-
-def _data(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else x
 
 
 _INTERP = Interp()

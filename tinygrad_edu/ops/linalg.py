@@ -15,7 +15,7 @@ from ..engine.tensor import Tensor, wrap
 from ..errors import ShapeError
 from .complex_numbers import sign as sign_of
 from .elementwise import refuse_out, where
-from .reduce import as_tensor, together
+from .operands import as_tensor, together, values_of
 from .shape import copy, expand_dims, ndim, squeeze
 
 
@@ -418,8 +418,3 @@ def product(a: Any, b: Any) -> Any:
 def transposed(a: Any) -> Any:
     """The last two axes exchanged, in forwards and rules."""
     return a.T if len(a.shape) == 2 else a.swapaxes(-1, -2)
-
-
-def values_of(a: Any) -> np.ndarray:
-    """The array of a, in forwards and rules."""
-    return a.data if isinstance(a, Tensor) else a

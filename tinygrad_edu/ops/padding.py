@@ -11,8 +11,9 @@ from ..engine.tensor import Tensor, wrap
 from ..errors import UnsupportedError
 from .elementwise import where
 from .index import getitem
+from .operands import as_tensor
 from .rearranging import moves
-from .reduce import as_tensor, max, mean, min
+from .reduce import max, mean, min
 from .shape import broadcast_to, concatenate, pad_with_constants, pairs
 from .statistics import median
 

@@ -10,7 +10,7 @@ from ..engine.op import Elementwise, implements, public
 from ..engine.tensor import Tensor, wrap
 from .choosing import select
 from .elementwise import abs_, astype, power, where
-from .reduce import as_tensor, in_dtype, together
+from .operands import as_tensor, in_dtype, together
 from .shape import broadcast_to
 from .without_gradient import floor_divide
 

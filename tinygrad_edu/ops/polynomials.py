@@ -18,9 +18,9 @@ from .decompositions import eigvals, lstsq
 from .elementwise import astype, power, sqrt
 from .index import getitem
 from .linalg import inv, matmul
+from .operands import in_dtype, together
 from .products import convolve, outer
 from .rearranging import atleast_1d
-from .reduce import in_dtype, together
 from .shape import concatenate, expand_dims, stack
 
 

@@ -15,9 +15,9 @@ from ..engine.tensor import Tensor
 from ..errors import DTypeError, ShapeError
 from .elementwise import astype, multiply, refuse_out
 from .linalg import matmul
+from .operands import as_tensor, together
 from .padding import pad
 from .rearranging import flip, moveaxis
-from .reduce import as_tensor, together
 from .shape import broadcast_back, expand_dims, ravel, reshape
 
 LETTERS = sorted(ascii_letters)

@@ -21,9 +21,8 @@ from ..engine.op import implements
 from ..engine.tensor import Tensor, wrap
 from .elementwise import astype, refuse_out
 from .index import getitem
-from .reduce import as_tensor, in_dtype, strong, together
+from .operands import arrays_of, as_tensor, in_dtype, strong, together, wrapped
 from .shape import broadcast_to, concatenate, ravel, reshape, transpose
-from .without_gradient import arrays_of, wrapped
 
 
 def moves(function: Callable, *data: str) -> Callable[..., Any]:

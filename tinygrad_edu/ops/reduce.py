@@ -11,10 +11,9 @@ import numpy as np
 
 from ..engine.backward import total
 from ..engine.op import Op, implements
-from ..engine.recording import array_beside
-from ..engine.tensor import Tensor, wrap
-from ..errors import DTypeError
+from ..engine.tensor import Tensor
 from .elementwise import astype, maximum, minimum, refuse_out, where as choose
+from .operands import as_tensor, in_dtype
 from .shape import broadcast_back, ndim
 
 
@@ -23,6 +22,8 @@ class Reduction(Op):
 
     axis: tuple[int, ...]
     keepdims: bool = False
+    number_has_axis_0 = False
+    """Whether an array without axes may be reduced over axis 0, as NumPy allows in the reductions of its ufuncs."""
 
     def with_size_1(self, x_shape: tuple[int, ...]) -> tuple[int, ...]:
         """x_shape with size 1 on the reduced axes."""
@@ -46,6 +47,8 @@ class Sum(Reduction):
     Gradient  dL/dx[i, j] = g[j]: out moves one for one with each element of the sum.
     Keeps     the shape of x, no array.
     """
+
+    number_has_axis_0 = True
 
     def forward(self, x):
         if len(self.axis) == x.ndim > 0 and not self.keepdims:
@@ -85,6 +88,8 @@ class Max(Reduction):
     Keeps     x and out.
     """
 
+    number_has_axis_0 = True
+
     def forward(self, x):
         return np.max(x, axis=self.axis, keepdims=self.keepdims)
 
@@ -101,6 +106,8 @@ class Min(Reduction):
     Gradient  dL/dx[i, j] = g[j] / t where x[i, j] = out[j], t being how many do, else 0: ties share equally.
     Keeps     x and out.
     """
+
+    number_has_axis_0 = True
 
     def forward(self, x):
         return np.min(x, axis=self.axis, keepdims=self.keepdims)
@@ -149,8 +156,8 @@ def sum(
             a = choose(where, a, 0)
         if dtype is not None:
             a = astype(as_tensor(a), dtype)
-    total = over(Sum, axis, ndim(a), keepdims)(a)
-    return total if initial is None else total + in_dtype(initial, total.dtype)
+    out = over(Sum, axis, ndim(a), keepdims)(a)
+    return out if initial is None else out + in_dtype(initial, out.dtype)
 
 
 @implements(np.mean, bare=True)
@@ -168,8 +175,8 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
     if where is not True:
         a = as_tensor(a)
         counts = np.sum(np.broadcast_to(np.asarray(where), a.shape), axis, keepdims=keepdims)
-        total = sum(a if a.dtype.kind in "fc" else a.astype(np.float64), axis, keepdims=keepdims, where=where)
-        return choose(counts > 0, total / np.maximum(counts, 1).astype(total.dtype), np.array(np.nan, total.dtype))
+        chosen = sum(a if a.dtype.kind in "fc" else a.astype(np.float64), axis, keepdims=keepdims, where=where)
+        return choose(counts > 0, chosen / np.maximum(counts, 1).astype(chosen.dtype), np.array(np.nan, chosen.dtype))
     return over(Mean, axis, ndim(a), keepdims)(a)
 
 
@@ -216,54 +223,10 @@ def _beside_initial(
     return of_two(extreme(a, axis, keepdims=keepdims), initial)
 
 
-def as_tensor(a: Any) -> Tensor:
-    """a itself if it is a Tensor, else a Tensor of it."""
-    return a if isinstance(a, Tensor) else Tensor(a)
-
-
-def refuse_whole_dtype(function: str, dtype: Any) -> None:
-    """Refuse a dtype of whole numbers in a function that computes with means, which it would cut off."""
-    if dtype is not None and np.dtype(dtype).kind not in "fc":
-        raise DTypeError(f"{function}: dtype is {np.dtype(dtype)}, which cuts off the mean; it needs to be a floating or a complex one")
-
-
-def in_dtype(a: Any, dtype: Any = None) -> Tensor:
-    """A tensor, an array, a number or a list in a dtype, by default that which NumPy gives it."""
-    if not isinstance(a, Tensor):
-        a = wrap(np.asarray(a, dtype if isinstance(a, int) else None))          # a number that is too large is refused, as in NumPy
-    return a if dtype is None else astype(a, dtype, copy=False)
-
-
-def strong(x: Any) -> Any:
-    """A Python number in the dtype that it has as an array, as NumPy takes it where arrays are joined; all else as it is."""
-    return wrap(np.asarray(x)) if type(x) in _NUMBERS else x
-
-
-def together(*operands: Any) -> list[Any]:
-    """Operands of one function: tensors and arrays as they are, and numbers and lists so that they lose no digits beside these.
-
-    Numbers become tensors, constants in a rule too; lists become arrays, which a rule may not hide.
-    """
-    dtypes = [operand.dtype for operand in operands if isinstance(operand, _ARRAYS)]
-    dtype = np.result_type(*dtypes) if dtypes else None
-    return [
-        operand if isinstance(operand, _ARRAYS) else wrap(array_beside(operand, dtype)) if type(operand) in _NUMBERS else array_beside(operand, dtype)
-        for operand in operands
-    ]
-
-
-_ARRAYS = (Tensor, np.ndarray, np.generic)
-_NUMBERS = (bool, int, float, complex)
-
-
-_REDUCTIONS_OF_UFUNCS = {"Max", "Min", "Prod", "Sum"}
-"""To these NumPy lets a number have axis 0."""
-
-
 @lru_cache(maxsize=4096, typed=True)
 def over(kind: type[Reduction], axis: int | tuple[int, ...] | None, ndim: int, keepdims: bool, *settings: Any) -> Callable[..., Tensor]:
     """What records the op that reduces the given axes (None: all) of an array with ndim axes. Raises AxisError for one that is not there."""
-    if ndim == 0 and axis in (0, -1) and kind.__name__ in _REDUCTIONS_OF_UFUNCS:
+    if ndim == 0 and axis in (0, -1) and kind.number_has_axis_0:
         axis = None
     axes = range(ndim) if axis is None else sorted(np.lib.array_utils.normalize_axis_tuple(axis, ndim, kind.__name__.lower()))
     return kind(tuple(axes), bool(keepdims), *settings).record

@@ -10,8 +10,8 @@ from ..engine.op import implements
 from ..engine.tensor import Tensor, get_default_dtype, wrap
 from .elementwise import astype, power
 from .exponential import log10
+from .operands import as_tensor, in_dtype, together
 from .rearranging import moveaxis
-from .reduce import as_tensor, in_dtype, together
 from .shape import broadcast_to, concatenate, expand_dims, ndim, reshape
 
 

@@ -13,8 +13,9 @@ from ..errors import DTypeError, GraphError
 from .cumulative import cumprod, cumsum, prod
 from .elementwise import astype, refuse_out, sqrt, where as choose
 from .linalg import matmul
+from .operands import as_tensor, in_dtype, refuse_whole_dtype, together
 from .rearranging import moveaxis
-from .reduce import as_tensor, in_dtype, max, mean, min, refuse_whole_dtype, sum, together
+from .reduce import max, mean, min, sum
 from .shape import concatenate, expand_dims, reshape
 
 

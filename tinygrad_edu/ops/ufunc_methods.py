@@ -12,8 +12,9 @@ from ..engine.tensor import DISPATCH, METHODS, Tensor, change_in_place, wrap
 from .cumulative import cumprod, cumsum, prod
 from .elementwise import astype, refuse_out
 from .index import scatter, split, with_arrays
+from .operands import as_tensor, in_dtype, strong, together
 from .rearranging import moveaxis, take_along_axis, unstack
-from .reduce import as_tensor, in_dtype, max, min, strong, sum, together
+from .reduce import max, min, sum
 from .shape import broadcast_to, reshape, stack
 from .statistics import nanmax, nanmin
 from .without_gradient import all, any

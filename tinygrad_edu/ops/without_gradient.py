@@ -16,6 +16,8 @@ import numpy as np
 from ..engine.op import implements
 from ..engine.saying import name_of, said
 from ..engine.tensor import Tensor, wrap
+from .elementwise import refuse_out
+from .operands import arrays_of, wrapped
 
 WITHOUT_GRADIENT: set[Callable] = set()
 """The functions of this room."""
@@ -31,32 +33,13 @@ def without_gradient(function: Callable) -> Callable:
     @implements(function, bare=True)
     @wraps(function)
     def ours(*args: Any, **kwargs: Any) -> Any:
-        if kwargs.get("out") is not None or len(args) > most:
-            raise TypeError(f"{function.__name__}: out= is not taken; write out = {function.__name__}(...)")
+        refuse_out(function.__name__, args[most] if len(args) > most else kwargs.get("out"))
         try:
             return wrapped(function(*arrays_of(args), **{name: arrays_of(value) for name, value in kwargs.items()}))
         except Exception as error:
             raise said(error, name_of(function), args, kwargs)
 
     return ours
-
-
-def arrays_of(value: Any) -> Any:
-    """The array of a Tensor, also of those in lists and tuples; anything else as it is."""
-    if isinstance(value, Tensor):
-        return value.data
-    if isinstance(value, (list, tuple)):
-        return type(value)(arrays_of(v) for v in value)
-    return value
-
-
-def wrapped(value: Any) -> Any:
-    """A Tensor of an array, also of those in tuples; anything else as it is."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        return wrap(value)
-    if isinstance(value, tuple):
-        return tuple(wrapped(v) for v in value)
-    return value
 
 
 # True or False

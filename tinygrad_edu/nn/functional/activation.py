@@ -14,7 +14,7 @@ from ...fused.sigmoid import Sigmoid
 from ...fused.silu import SiLU
 from ...fused.softmax import Softmax
 from ...fused.softplus import Softplus
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 
 _SIGMOID = Sigmoid()
 _SILU = SiLU()

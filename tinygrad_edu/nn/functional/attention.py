@@ -10,7 +10,7 @@ import numpy as np
 from ...engine.tensor import Tensor
 from ...errors import DTypeError, ShapeError
 from ...fused.attention import ScaledDotProductAttention
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 from .checks import broadcasts_to, check_real, described
 from .regularization import dropout_mask
 

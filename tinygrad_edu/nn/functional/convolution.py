@@ -8,7 +8,7 @@ from typing import Any
 from ...engine.tensor import Tensor
 from ...errors import ShapeError
 from ...fused.convolution import Convolution, TransposedConvolution
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 from .checks import Each, check_dtypes, described, for_each_axis
 
 AXES = {1: "length", 2: "height, width", 3: "depth, height, width"}

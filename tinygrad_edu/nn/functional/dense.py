@@ -7,7 +7,7 @@ from typing import Any
 from ...engine.tensor import Tensor
 from ...errors import ShapeError
 from ...fused.linear import ACTIVATIONS, Linear, LinearActivation
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 from .checks import check_dtypes, described
 
 _LINEAR = Linear()

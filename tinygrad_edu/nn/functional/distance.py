@@ -10,7 +10,8 @@ from ...engine.tensor import Tensor
 from ...errors import ShapeError
 from ...fused.norm import norm_along
 from ...ops.elementwise import clip
-from ...ops.reduce import as_tensor, sum as sum_of
+from ...ops.operands import as_tensor
+from ...ops.reduce import sum as sum_of
 from .checks import check_dtypes, described
 
 

@@ -11,7 +11,7 @@ from ...errors import DTypeError, ShapeError
 from ...fused.binary_cross_entropy import BinaryCrossEntropyWithLogits
 from ...fused.cross_entropy import CrossEntropy
 from ...fused.mse import MSE
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 from .activation import log_softmax
 from .checks import broadcasts_to, check_real, check_reduction, check_wide, described
 

@@ -15,7 +15,7 @@ from ...fused.batch_norm import BatchNorm, BatchNormEvaluation
 from ...fused.group_norm import GroupNorm
 from ...fused.layer_norm import LayerNorm
 from ...fused.rms_norm import RMSNorm
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 from .checks import check_channels, check_dtypes, check_real, check_wide, described
 
 

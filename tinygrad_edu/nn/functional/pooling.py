@@ -9,7 +9,7 @@ from ...engine.op import Fused
 from ...engine.tensor import Tensor
 from ...errors import DTypeError, ShapeError
 from ...fused.pooling import AveragePool, MaxPool, Pooling
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 from ...ops.shape import concatenate
 from .checks import Each, described, for_each_axis
 

@@ -9,8 +9,8 @@ import numpy as np
 from ...engine.tensor import Tensor
 from ...fused.blocks import blocks
 from ...fused.dropout import Dropout
+from ...ops.operands import as_tensor
 from ...ops.random import generator_of
-from ...ops.reduce import as_tensor
 
 
 def dropout(

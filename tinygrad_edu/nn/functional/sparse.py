@@ -9,7 +9,7 @@ import numpy as np
 from ...engine.tensor import Tensor, wrap
 from ...errors import DTypeError, ShapeError
 from ...fused.embedding import Embedding
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 from .checks import described
 
 

@@ -15,7 +15,7 @@ from ...engine.tensor import Tensor
 from ...errors import DTypeError, ShapeError
 from ...fused.attention import ScaledDotProductAttention
 from ...ops.creation import zeros
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 from .. import functional as F, init
 from ..functional.checks import described
 from ..functional.regularization import drop_probability, dropout_mask

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.tensor import Tensor
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 from ..module import Module
 
 

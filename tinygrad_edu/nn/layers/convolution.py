@@ -11,7 +11,7 @@ import numpy as np
 from ...engine.tensor import Tensor
 from ...errors import ShapeError
 from ...ops.creation import zeros
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 from .. import functional as F, init
 from ..functional.checks import Each, for_each_axis
 from ..functional.convolution import paddings, reach

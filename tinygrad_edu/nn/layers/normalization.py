@@ -11,7 +11,7 @@ import numpy as np
 from ...engine.tensor import Tensor
 from ...errors import ShapeError
 from ...ops.creation import ones, zeros
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 from .. import functional as F, init
 from ..functional.normalization import batch_norm_in_training, move_running, statistics_of_batch
 from ..module import Module, Parameter

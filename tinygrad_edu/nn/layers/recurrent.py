@@ -14,7 +14,7 @@ from ...engine.tensor import Tensor
 from ...errors import ShapeError
 from ...fused import gru, lstm, rnn
 from ...ops.creation import zeros
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 from .. import functional as F, init
 from ..functional.checks import check_dtypes, check_real, described
 from ..functional.regularization import drop_probability

@@ -9,7 +9,7 @@ import numpy as np
 from ...engine.tensor import Tensor
 from ...errors import ShapeError
 from ...ops.creation import zeros
-from ...ops.reduce import as_tensor
+from ...ops.operands import as_tensor
 from .. import functional as F, init
 from ..module import Module, Parameter
 
