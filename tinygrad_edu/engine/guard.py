@@ -87,11 +87,10 @@ def differentiated(function: str) -> Iterator[None]:
 _differentiated: ContextVar[str | None] = ContextVar("differentiated", default=None)
 
 
-def refuse_number(tensor: Any, how: str) -> None:
+def refuse_number(how: str) -> None:
     """Raise if a function that is differentiated makes a Python number of a tensor that records, as math.sin(x) does: a constant.
 
-    Elsewhere that is float(loss), to be printed. Where it sets an element of an array, as in losses[0] = loss, it may be meant or not, so
-    there is a warning. NumPy asks for the number as float() does; the instruction that runs in the caller tells them apart.
+    Elsewhere that is float(loss), to be printed.
     """
     if function := _differentiated.get():
         raise GraphError(
@@ -99,6 +98,13 @@ def refuse_number(tensor: Any, how: str) -> None:
             f"constant. Compute with operators and NumPy's functions, which take tensors: np.sin(x), not math.sin(x). If it is a constant, "
             f"say so: x.item()"
         )
+
+
+def warn_of_an_element(tensor: Any) -> None:
+    """Warn if an element of an array is set to a tensor that records, as in losses[0] = loss: a constant, which may be meant or not.
+
+    NumPy asks for the number as float() does; the instruction that runs in the caller tells them apart.
+    """
     caller = sys._getframe(2)
     if caller.f_code.co_code[caller.f_lasti] == _SET_ELEMENT:
         warnings.warn(

@@ -47,6 +47,15 @@ def _in_place(function: Callable) -> Callable:
     return lambda self, other: change_in_place(self, function, other)
 
 
+def _change(function: Callable) -> Callable:
+    """A method that changes its tensor in place, as that of ndarray does, to what function gives; recorded as an assignment is."""
+
+    def changed(self: Tensor, *args: Any, **kwargs: Any) -> None:
+        index.setitem(self, ..., function(shape.copy(self), *args, **kwargs))      # of a copy: no view of self is made
+
+    return changed
+
+
 def _without_arguments(function: Callable) -> Any:
     return property(lambda self: function(self))
 
@@ -127,18 +136,6 @@ _METHODS = {
     "T": _without_arguments(shape.transpose),
     "real": _without_arguments(complex_numbers.real),
     "imag": _without_arguments(complex_numbers.imag),
-}
-
-def _change(function: Callable) -> Callable:
-    """A method that changes its tensor in place, as that of ndarray does, to what function gives; recorded as an assignment is."""
-
-    def changed(self: Tensor, *args: Any, **kwargs: Any) -> None:
-        index.setitem(self, ..., function(shape.copy(self), *args, **kwargs))      # of a copy: no view of self is made
-
-    return changed
-
-
-_METHODS |= {
     "fill": _change(lambda self, value: value),
     "sort": _change(rearranging.sort),
     "partition": _change(rearranging.partition),

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..engine.op import implements
-from ..engine.tensor import Tensor
-from .index import getitem, setitem
+from ..engine.tensor import Tensor, change_in_place
+from .index import getitem, scatter, setitem, split, with_arrays
 from .operands import arrays_of, as_tensor, in_dtype
+from .shape import along_axis, broadcast_to
 
 
 @implements(np.put_along_axis)
@@ -36,7 +37,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> Non
     axis = np.lib.array_utils.normalize_axis_index(axis, len(shape))
     if np.ndim(indices) != len(shape):
         raise ValueError(f"put_along_axis: arr has shape {shape} and indices {np.shape(indices)}; they need as many axes")
-    grid = [np.arange(n).reshape([-1 if i == j else 1 for j in range(len(shape))]) for i, n in enumerate(shape)]
+    grid = [along_axis(np.arange(n), i, len(shape)) for i, n in enumerate(shape)]
     setitem(arr, tuple([indices if i == axis else places for i, places in enumerate(grid)]), values)
 
 
@@ -113,6 +114,20 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
             [3., 0.]])
     """
     _write("fill_diagonal", a, val, lambda array, values: np.fill_diagonal(array, values, wrap))
+
+
+def add_at(a: Any, indices: Any, b: Any) -> None:
+    """np.add.at: a[indices] += b in the memory of a, where an index that repeats adds as often; recorded, as an assignment is.
+
+    >>> x = Tensor([1.0, 2.0])
+    >>> np.add.at(x, [0, 0], 1.0)
+    >>> x
+    Tensor([3., 2.])
+    """
+    a = _assigned("add.at", a)
+    pattern, arrays = split(indices)
+    shape = a.data[with_arrays(pattern, arrays)].shape
+    change_in_place(a, lambda a, b: a + scatter(broadcast_to(b, shape), pattern, arrays, a.shape), as_tensor(b))
 
 
 def _write(function: str, target: Any, values: Any, write: Callable[[Any, Any], None]) -> None:

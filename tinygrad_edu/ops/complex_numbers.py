@@ -126,6 +126,11 @@ def real_if_close(a: Any, tol: float = 100) -> Tensor:
     return real(a) if np.isrealobj(np.real_if_close(a.detach().numpy(), tol)) else a
 
 
+def conjugated(x: Any) -> Any:
+    """The conjugate of complex numbers, and real ones as they are; of arrays and of Tensors, in rules too."""
+    return x.conj() if x.dtype.kind == "c" else x
+
+
 @implements(np.sign)
 def sign(x: Any) -> Tensor:
     """x / |x|, and 0 at 0: of real numbers -1, 0 or 1, without gradient; a complex one turns with x, and has the gradient of that.

@@ -128,9 +128,14 @@ def full_like(
     a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: None = None,
     requires_grad: bool = False, name: str | None = None,
 ) -> Tensor:
-    """One value, or values that broadcast; a Tensor gets its gradient. Other arguments as in zeros_like."""
+    """One value, or values that broadcast; a Tensor gets its gradient. Other arguments as in zeros_like.
+
+    Raises TypeError if values that are a Tensor come with requires_grad or a name, which a new leaf has.
+    """
     if not isinstance(fill_value, Tensor):
         return _finished(np.full_like(_array(a), fill_value, dtype, order, shape=shape, device=device), requires_grad, name)
+    if requires_grad or name is not None:
+        raise TypeError("full_like: fill_value is a tensor, and what is made of it is no new leaf; leave requires_grad and name out")
     like = np.empty_like(_array(a), dtype, order, shape=shape, device=device)
     return copy(broadcast_to(astype(fill_value, like.dtype), like.shape))
 

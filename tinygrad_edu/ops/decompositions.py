@@ -22,6 +22,7 @@ from ..engine.modes import is_grad_enabled
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor, wrap
 from ..errors import GraphError, UnsupportedError
+from .complex_numbers import conjugated
 from .linalg import matmul, product, square, transposed
 from .operands import as_tensor, in_dtype, together, values_of
 
@@ -92,7 +93,7 @@ class Eigenvectors(Op):
 
     def grad_a(self, g, a, w, v, out):
         inner = product(adjoint(out), conjugated(g))
-        require_free_phases("eigh", inner)
+        require_free_phases("eigh", "eigenvectors", inner)
         inner = without_diagonal(inner - adjoint(inner)) / (2 * gaps(_EIGENVALUES.in_rule(a, w, v)))
         return conjugated(product(product(out, inner), adjoint(out)))
 
@@ -147,7 +148,7 @@ class SingularVectors(Op):
         values = _SINGULAR_VALUES.in_rule(a, u, s, vh)
         (left, right), (of_left, of_right) = halves(out, m), halves(g, m)
         inner, inner_right = product(adjoint(left), of_left), product(adjoint(right), of_right)
-        require_free_phases("svd", inner, inner_right)
+        require_free_phases("svd", "singular vectors", inner + inner_right)
         sums = values[..., None, :] + values[..., :, None]
         share = values[..., None, :] / np.where(sums == 0, 1, sums)         # of s[j]; no square of s, which may be too large or too small
         turned = (inner - adjoint(inner)) * share + (inner_right - adjoint(inner_right)) * transposed(share)
@@ -267,7 +268,7 @@ class EigenvectorsOfAny(Op):
 
     def grad_a(self, g, a, w, v, out):
         inner = product(transposed(out), g)
-        require_free_phases("eig", inner)
+        require_free_phases("eig", "eigenvectors", inner)
         inner = product(transposed(out), g - conjugated(out) * (out * g).sum(axis=-2, keepdims=True).real)
         inner = without_diagonal(inner) / gaps(_EIGENVALUES_OF_ANY.in_rule(a, w, v))
         return product(product(transposed(independent(out)), inner), transposed(out))
@@ -299,11 +300,6 @@ def gaps(values: Any) -> Any:
     return np.where(np.eye(values.shape[-1], dtype=bool), 1, np.where(equal, np.nan, difference))
 
 
-def conjugated(x: Any) -> Any:
-    """The conjugate of complex numbers, and real ones as they are."""
-    return x.conj() if x.dtype.kind == "c" else x
-
-
 def adjoint(x: Any) -> Any:
     """The last two axes exchanged, and complex numbers conjugated."""
     return transposed(conjugated(x))
@@ -322,16 +318,16 @@ def without_diagonal(x: Any) -> Any:
     return np.where(np.eye(x.shape[-1], dtype=bool), 0, x)
 
 
-def require_free_phases(function: str, *inner: Any) -> None:
-    """Raise if L moves with the phases of complex vectors, which are open: then its gradient is that of nothing. inner are v.T @ g.
+def require_free_phases(function: str, vectors: str, inner: Any) -> None:
+    """Raise if L moves with the phases of complex vectors, which are open: then its gradient is that of nothing.
 
-    Left and right singular vectors share their phases. The eigenvector of a matrix with one element is 1, whatever that is.
+    inner is v.T @ g; of singular vectors, which share their phases, u.T @ gu + v.T @ gv. The eigenvector of a matrix with one element is 1,
+    whatever that is.
     """
-    parts = [values_of(part) for part in inner]
-    if parts[0].dtype.kind == "c" and (parts[0].shape[-1] > 1 or len(parts) > 1):
-        moves = np.max(np.abs(np.sum([np.diagonal(part, axis1=-2, axis2=-1).imag for part in parts], axis=0)), initial=0)
-        if moves > np.sqrt(np.finfo(parts[0].dtype).eps) * max(np.max(np.abs(part), initial=0) for part in parts):
-            vectors = "eigenvectors" if len(parts) == 1 else "singular vectors"
+    inner = values_of(inner)
+    if inner.dtype.kind == "c" and (inner.shape[-1] > 1 or vectors != "eigenvectors"):
+        moves = np.max(np.abs(np.diagonal(inner, axis1=-2, axis2=-1).imag), initial=0)
+        if moves > np.sqrt(np.finfo(inner.dtype).eps) * np.max(np.abs(inner), initial=0):
             raise GraphError(
                 f"{function}: what is computed from the {vectors} depends on their phases, and these are open: v * exp(1j * t) would do as "
                 f"well. Compute what is the same for all of them, like abs(v), v[:, 0] * v[:, 0].conj(), or U * f(S) @ Vh"

@@ -518,6 +518,8 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: None = None) 
     Tensor([1., 2.], dtype=float64)
     """
     dtype = np.dtype(dtype)
+    if device is not None:
+        np.empty(0, device=device)                  # it says which there are
     if x.dtype == dtype and not copy:
         return x
     if dtype.kind not in "biufc" and dtype != x.dtype:

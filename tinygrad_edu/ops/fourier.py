@@ -16,8 +16,8 @@ from ..engine.tensor import Tensor
 from ..errors import ShapeError
 from .elementwise import refuse_out
 from .operands import as_tensor
-from .padding import pad
 from .rearranging import moves
+from .shape import along_axis, pad_with_constants
 
 SCALES = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 """For each norm, which says whether a transform is divided by n, by its root or not at all, that with which its inverse is so."""
@@ -98,7 +98,7 @@ def _times(n: int, axis: int, shape: tuple[int, ...]) -> np.ndarray:
     times[0] = 1
     if n % 2 == 0:
         times[-1] = 1
-    return times.reshape([-1 if i == axis else 1 for i in range(len(shape))])
+    return along_axis(times, axis, len(shape))
 
 
 # Of one axis
@@ -116,7 +116,7 @@ def _along(function: str, a: Any, axis: int, n: int | None, norm: str | None, el
     if wanted < there:
         a = a[(slice(None),) * axis + (slice(0, wanted),)]
     elif wanted > there:
-        a = pad(a, {axis: (0, wanted - there)})
+        a = pad_with_constants(a, {axis: (0, wanted - there)})
     return a, axis, norm or "backward"
 
 

@@ -17,8 +17,8 @@ from ..engine.batch import Batch
 from ..engine.modes import is_grad_enabled
 from ..engine.op import Op
 from ..engine.saying import said
-from ..engine.tensor import Tensor, change_in_place, is_read_only
-from ..errors import DTypeError, ReadOnlyError
+from ..engine.tensor import Tensor, change_in_place, refused_as_read_only
+from ..errors import DTypeError
 from .choosing import select
 
 ARRAY = "array"
@@ -207,7 +207,7 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
             x.data[chosen] = value.data if isinstance(value, Tensor) else value
         except Exception as error:
             if not x.data.flags.writeable:
-                raise ReadOnlyError(is_read_only(x)) from None
+                raise refused_as_read_only(x) from None
             raise said(error, "setitem", (x, index, value), {})
         changes.enter(x.data if arrays else x.data[chosen if Ellipsis in pattern else (*chosen, ...)])     # what was written, and as an array
 

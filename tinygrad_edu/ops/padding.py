@@ -14,7 +14,7 @@ from .index import getitem
 from .operands import as_tensor
 from .rearranging import moves
 from .reduce import max, mean, min
-from .shape import broadcast_to, concatenate, pad_with_constants, pairs
+from .shape import along_axis, broadcast_to, concatenate, pad_with_constants, pairs
 from .statistics import median
 
 _MOVED = moves(np.pad, "array")
@@ -65,11 +65,6 @@ def _part(x: Tensor, axis: int, part: slice | np.ndarray) -> Tensor:
     return getitem(x, (*[slice(None)] * axis, part))
 
 
-def _along(values: np.ndarray, x: Tensor, axis: int) -> np.ndarray:
-    """A number for each place along an axis of x, in a shape that broadcasts to x."""
-    return np.reshape(values, [-1 if i == axis else 1 for i in range(x.ndim)])
-
-
 def _odd(x: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
     """Point reflection at both edges: out[first - i] = 2 * out[first] - out[first + i], and so on from there, as far as is needed.
 
@@ -83,9 +78,9 @@ def _odd(x: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
     turns, place = np.divmod(np.arange(-before, n + after), 2 * period)
     turned = place >= n
     place = np.where(turned, period + n - 1 - place, place)
-    moved = _part(x, axis, place) * _along(np.where(turned, -1, 1).astype(x.dtype), x, axis)
+    moved = _part(x, axis, place) * along_axis(np.where(turned, -1, 1).astype(x.dtype), axis, x.ndim)
     for edge, times in (slice(0, 1), -2 * turns), (slice(-1, None), 2 * (turns + turned)):
-        times = _along(times.astype(x.dtype), x, axis)
+        times = along_axis(times.astype(x.dtype), axis, x.ndim)
         moved = moved + where(times != 0, _part(x, axis, edge) * times, np.zeros((), x.dtype))
     return moved
 
@@ -95,10 +90,10 @@ def _ramps(x: Tensor, axis: int, before: int, after: int, first: Any, last: Any)
     sides = [x]
     if before:
         edge = _part(x, axis, slice(0, 1))
-        sides.insert(0, first + (edge - first) * _along((np.arange(before) / before).astype(x.dtype), x, axis))
+        sides.insert(0, first + (edge - first) * along_axis((np.arange(before) / before).astype(x.dtype), axis, x.ndim))
     if after:
         edge = _part(x, axis, slice(-1, None))
-        sides.append(last + (edge - last) * _along((np.arange(after)[::-1] / after).astype(x.dtype), x, axis))
+        sides.append(last + (edge - last) * along_axis((np.arange(after)[::-1] / after).astype(x.dtype), axis, x.ndim))
     return concatenate(sides, axis)
 
 

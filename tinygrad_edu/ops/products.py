@@ -13,12 +13,12 @@ import numpy as np
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor
 from ..errors import DTypeError, ShapeError
+from .complex_numbers import conjugated
 from .elementwise import astype, multiply, refuse_out
 from .linalg import matmul
 from .operands import as_tensor, together
-from .padding import pad
 from .rearranging import flip, moveaxis
-from .shape import broadcast_back, expand_dims, ravel, reshape
+from .shape import broadcast_back, expand_dims, pad_with_constants, ravel, reshape
 
 LETTERS = sorted(ascii_letters)
 
@@ -359,7 +359,7 @@ def vdot(a: Any, b: Any, /) -> Tensor:
     a, b = map(ravel, together(a, b))
     if a.size != b.size:
         raise ShapeError(f"vdot: a has {a.size} elements and b has {b.size}; they need to have as many")
-    return Einsum("i,i->")(_conjugate(a), b)
+    return Einsum("i,i->")(conjugated(a), b)
 
 
 @implements(np.vecdot)
@@ -373,7 +373,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, keepdims: bool = False) -> Te
     if x1.ndim and x2.ndim and axis != -1:
         x1, x2 = moveaxis(x1, axis, -1), moveaxis(x2, axis, -1)
     _check_equal("vecdot", x1.shape, -1, x2.shape, -1)
-    out = einsum("...i,...i->...", _conjugate(x1), x2)
+    out = einsum("...i,...i->...", conjugated(x1), x2)
     return expand_dims(out, axis) if keepdims else out
 
 
@@ -399,7 +399,7 @@ def vecmat(x1: Any, x2: Any, /) -> Tensor:
     """
     x1, x2 = together(x1, x2)
     _check_equal("vecmat", x1.shape, -1, x2.shape, -2)
-    return einsum("...i,...ij->...j", _conjugate(x1), x2)
+    return einsum("...i,...ij->...j", conjugated(x1), x2)
 
 
 @implements(np.tensordot, bare=True)
@@ -468,7 +468,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     sizes = (a.shape[-1], b.shape[-1])
     if not {*sizes} <= {2, 3}:
         raise ShapeError(f"cross: the vectors have {sizes[0]} and {sizes[1]} elements; they need to have 2 or 3")
-    a, b = (pad(x, {-1: (0, 1)}) if x.shape[-1] == 2 else x for x in (a, b))
+    a, b = (pad_with_constants(x, {-1: (0, 1)}) if x.shape[-1] == 2 else x for x in (a, b))
     out = _CROSS(a, b)
     return out[..., 2] if sizes == (2, 2) else out if axisc == -1 else moveaxis(out, -1, axisc)
 
@@ -503,7 +503,7 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Tensor:
     mode = _mode("correlate", mode)
     a, v = together(a, v)
     _check_rows("correlate", a, v)
-    v = _conjugate(v)
+    v = conjugated(v)
     if mode == "valid":
         return _CORRELATE(a, v) if len(v) <= len(a) else flip(_CORRELATE(v, a))
     start = (len(v) - 1) // 2 if len(v) <= len(a) else len(a) // 2
@@ -526,10 +526,6 @@ def _middle(full: Tensor, mode: str, start: int, length: int) -> Tensor:
     return full if mode == "full" else full[start : start + length]
 
 
-def _conjugate(a: Any) -> Any:
-    return np.conjugate(a) if a.dtype.kind == "c" else a
-
-
 # Under np.linalg
 
 
@@ -537,10 +533,9 @@ def _conjugate(a: Any) -> Any:
 def vector_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Tensor:
     """Vector product of vectors of three elements along an axis: see cross."""
     x1, x2 = together(x1, x2)
-    out = cross(x1, x2, axis=axis)
-    if not x1.shape[axis] == 3 == x2.shape[axis]:
+    if not all(x.ndim and x.shape[np.lib.array_utils.normalize_axis_index(axis, x.ndim)] == 3 for x in (x1, x2)):
         raise ShapeError(f"linalg.cross: x1 has shape {x1.shape} and x2 has shape {x2.shape}; axis {axis} of both needs to have size 3")
-    return out
+    return cross(x1, x2, axis=axis)
 
 
 @implements(np.linalg.outer)

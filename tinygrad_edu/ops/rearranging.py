@@ -185,7 +185,9 @@ def unique(
     ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: int | None = None,
     *, equal_nan: bool = True, sorted: bool = True,
 ) -> Any:
-    """The different values in ascending order; each is the first of its kind, which gets the gradient. As in NumPy otherwise.
+    """The different values in ascending order, whatever sorted says; each is the first of its kind, which gets the gradient.
+
+    As in NumPy otherwise.
 
     >>> unique(Tensor([3.0, 1.0, 3.0]))
     Tensor([1., 3.])
@@ -388,32 +390,53 @@ def ix_(*args: Any) -> tuple[Tensor, ...]:
     return tuple([reshape(row, places.shape) if isinstance(row, Tensor) and row.requires_grad else wrap(places) for row, places in zip(args, grid)])
 
 
-def _split_by(function: Callable, axis: int | None) -> Callable[..., list[Tensor]]:
-    """The door of a function that splits: the parts are slices along an axis, the same as NumPy's."""
+def _split(function: Callable, ary: Any, indices_or_sections: Any, axis: int) -> list[Tensor]:
+    """What a function that splits gives: slices along an axis, the same as NumPy's."""
+    ary = as_tensor(ary)
+    axis = np.lib.array_utils.normalize_axis_index(axis, ary.ndim)
+    parts = function(np.arange(ary.shape[axis]), arrays_of(indices_or_sections))
+    ends = np.cumsum([0] + [len(part) for part in parts]).tolist()
+    starts = [int(part[0]) if len(part) else end for part, end in zip(parts, ends)]
+    return [getitem(ary, (slice(None),) * axis + (slice(start, start + len(part)),)) for start, part in zip(starts, parts)]
+
+
+@implements(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
+    """Parts along an axis: as many equal ones as a number says, or those between indices. They are views.
+
+    >>> split(Tensor([1.0, 2.0, 3.0]), [1])
+    [Tensor([1.]), Tensor([2., 3.])]
+    """
+    return _split(np.split, ary, indices_or_sections, axis)
+
+
+@implements(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
+    """As split; the parts may differ by an element where they cannot be equal.
+
+    >>> array_split(Tensor([1.0, 2.0, 3.0]), 2)
+    [Tensor([1., 2.]), Tensor([3.])]
+    """
+    return _split(np.array_split, ary, indices_or_sections, axis)
+
+
+def _split_along(function: Callable, axis: int, axes: int) -> Callable[..., list[Tensor]]:
+    """The door of a split along a certain axis of arrays that have as many axes at least."""
 
     @implements(function)
-    @wraps(function)
-    def ours(ary: Any, indices_or_sections: Any, *along: Any, **named: Any) -> list[Tensor]:
+    def ours(ary: Any, indices_or_sections: Any) -> list[Tensor]:
         ary = as_tensor(ary)
-        if ary.ndim < {None: 1, 0: 1, 1: 1, 2: 3}[axis] or (axis == 0 and ary.ndim < 2):
-            function(ary.data, indices_or_sections)                     # it says what is wrong
-        where = (along or (named.get("axis", 0),))[0] if axis is None else axis if ary.ndim > 1 else 0
-        where = np.lib.array_utils.normalize_axis_index(where, ary.ndim)
-        splits = np.array_split if function is np.array_split else np.split
-        parts = splits(np.arange(ary.shape[where]), arrays_of(indices_or_sections))
-        ends = np.cumsum([0] + [len(part) for part in parts]).tolist()
-        starts = [int(part[0]) if len(part) else end for part, end in zip(parts, ends)]
-        slices = [slice(start, start + len(part)) for start, part in zip(starts, parts)]
-        return [getitem(ary, (slice(None),) * where + (part,)) for part in slices]
+        if ary.ndim < axes:
+            raise ValueError(f"{function.__name__}: ary has shape {ary.shape}; it needs {axes} axes or more")
+        return _split(np.split, ary, indices_or_sections, min(axis, ary.ndim - 1))
 
+    ours.__name__, ours.__doc__ = function.__name__, function.__doc__
     return ours
 
 
-split = _split_by(np.split, None)
-array_split = _split_by(np.array_split, None)
-hsplit = _split_by(np.hsplit, 1)
-vsplit = _split_by(np.vsplit, 0)
-dsplit = _split_by(np.dsplit, 2)
+hsplit = _split_along(np.hsplit, 1, 1)
+vsplit = _split_along(np.vsplit, 0, 2)
+dsplit = _split_along(np.dsplit, 2, 3)
 
 
 @implements(np.unstack)

@@ -425,6 +425,11 @@ def pairs(value: Any, axes: int) -> list[list[Any]]:
     return np.broadcast_to(np.asarray(value), (axes, 2)).tolist()
 
 
+def along_axis(values: np.ndarray, axis: int, axes: int) -> np.ndarray:
+    """A row of values along one of so many axes, in a shape that broadcasts."""
+    return values.reshape([-1 if i == axis else 1 for i in range(axes)])
+
+
 def ndim(a: Any) -> int:
     """How many axes a has; np.ndim goes the long way round for a Tensor."""
     return a._data.ndim if isinstance(a, Tensor) else np.ndim(a)

@@ -22,7 +22,7 @@ def linspace(
 ) -> Any:
     """num numbers in equal steps from start to stop, along a new axis; with retstep also the step. Gradients go to start and stop.
 
-    For a dtype of whole numbers they are rounded down, as NumPy's are.
+    For a dtype of whole numbers they are rounded down, as NumPy's are. Between numbers requires_grad and name say what the new tensor is.
 
     >>> linspace(0, 1, 3)
     Tensor([0. , 0.5, 1. ])
@@ -33,6 +33,8 @@ def linspace(
         values, step = np.linspace(start, stop, num, endpoint, retstep=True, dtype=dtype, axis=axis, device=device)
         found = Tensor(values, requires_grad=requires_grad, name=name)
         return (found, step) if retstep else found
+    if requires_grad or name is not None:
+        raise TypeError("linspace: an end is a tensor, and what is computed from it is no new leaf; leave requires_grad and name out")
     floating = np.result_type(*[end if isinstance(end, int | float | complex) else in_dtype(end).dtype for end in (start, stop)], 0.0)
     start, stop = in_dtype(start, floating), in_dtype(stop, floating)
     parts = num - 1 if endpoint else num

@@ -10,6 +10,7 @@ import numpy as np
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor, wrap
 from ..errors import DTypeError, GraphError
+from .complex_numbers import conjugated
 from .cumulative import cumprod, cumsum, prod
 from .elementwise import astype, refuse_out, sqrt, where as choose
 from .linalg import matmul
@@ -249,8 +250,7 @@ def _covariance(function: str, m: Any, y: Any, rowvar: bool, bias: bool, ddof: A
     freedom = total - (ddof if aweights is None else ddof * (weights * in_dtype(aweights)).sum() / total)
     weights = weights.astype(x.dtype, copy=False)
     centered = x - sum(x * weights, 1, keepdims=True) / weights.sum()
-    other = centered.conj() if centered.dtype.kind == "c" else centered
-    return matmul(centered * weights, other.T) / (freedom.astype(x.real.dtype) if freedom > 0 else 0.0)
+    return matmul(centered * weights, conjugated(centered).T) / (freedom.astype(x.real.dtype) if freedom > 0 else 0.0)
 
 
 def _check_weights(function: str, name: str, weights: np.ndarray, n: int) -> None:

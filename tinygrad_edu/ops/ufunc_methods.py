@@ -8,22 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tensor import DISPATCH, METHODS, Tensor, change_in_place, wrap
+from ..engine.tensor import DISPATCH, METHODS, Tensor, wrap
+from .assignment import add_at
 from .cumulative import cumprod, cumsum, prod
-from .elementwise import astype, refuse_out
-from .index import scatter, split, with_arrays
-from .operands import as_tensor, in_dtype, strong, together
+from .elementwise import refuse_out
+from .operands import as_tensor, in_dtype, strong, together, values_of
 from .rearranging import moveaxis, take_along_axis, unstack
 from .reduce import max, min, sum
-from .shape import broadcast_to, reshape, stack
+from .shape import along_axis, reshape, stack
 from .statistics import nanmax, nanmin
 from .without_gradient import all, any
+
+
+def _computed_in(array: Any, dtype: Any) -> Tensor:
+    return as_tensor(array) if dtype is None else in_dtype(array, dtype)
 
 
 def _reduction(ufunc: np.ufunc, function: Callable) -> None:
     def reduce(array: Any, axis: Any = 0, dtype: Any = None, out: None = None, keepdims: bool = False, **settings: Any) -> Any:
         refuse_out(f"{ufunc.__name__}.reduce", out)
-        return function(array if dtype is None else in_dtype(array, dtype), axis=axis, keepdims=keepdims, **settings)
+        return function(_computed_in(array, dtype), axis=axis, keepdims=keepdims, **settings)
 
     METHODS[ufunc, "reduce"] = reduce
 
@@ -40,7 +44,7 @@ def _fold(ufunc: np.ufunc, function: Callable) -> None:
 
     def reduce(array: Any, axis: Any = 0, dtype: Any = None, out: None = None, keepdims: bool = False) -> Any:
         refuse_out(f"{ufunc.__name__}.reduce", out)
-        a = as_tensor(array) if dtype is None else astype(as_tensor(array), dtype)
+        a = _computed_in(array, dtype)
         value = ufunc.reduce(a.data, axis, keepdims=keepdims)        # it says which axes there are, and what is made of nothing
         axes = range(a.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, a.ndim)
         if not a.size:
@@ -57,9 +61,9 @@ def _running(ufunc: np.ufunc) -> None:
 
     def accumulate(array: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
         refuse_out(f"{ufunc.__name__}.accumulate", out)
-        a = as_tensor(array) if dtype is None else astype(as_tensor(array), dtype)
+        a = _computed_in(array, dtype)
         found = ufunc.accumulate(a.data, axis)
-        places = np.arange(a.shape[axis]).reshape([-1 if i == axis % a.ndim else 1 for i in range(a.ndim)])
+        places = along_axis(np.arange(a.shape[axis]), axis % a.ndim, a.ndim)
         reached = np.where((a.data == found) | np.isnan(a.data), places, 0)
         return take_along_axis(a, np.maximum.accumulate(reached, axis), axis)
 
@@ -69,23 +73,14 @@ def _running(ufunc: np.ufunc) -> None:
 def _add_reduceat(array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
     """The sums of array from each index to the next; where that is not larger, the element at the index."""
     refuse_out("add.reduceat", out)
-    a = as_tensor(array) if dtype is None else astype(as_tensor(array), dtype)
-    starts = np.asarray(indices.data if isinstance(indices, Tensor) else indices)
+    a = _computed_in(array, dtype)
+    starts = np.asarray(values_of(indices))
     np.add.reduceat(a.data, starts, axis)       # it says which indices there are
     a, ends = moveaxis(a, axis, 0), [*starts.tolist()[1:], a.shape[axis]]
     return moveaxis(stack([a[i:j].sum(axis=0) if i < j else a[i] for i, j in zip(starts.tolist(), ends)]), 0, axis)
 
 
-def _add_at(a: Any, indices: Any, b: Any) -> None:
-    """a[indices] += b in the memory of the tensor a, where an index that repeats adds as often; recorded, as an assignment is."""
-    if not isinstance(a, Tensor):
-        raise TypeError("add.at: what is written to is an array, which would lose the history of a tensor; write to a tensor")
-    pattern, arrays = split(indices)
-    shape = a.data[with_arrays(pattern, arrays)].shape
-    change_in_place(a, lambda a, b: a + scatter(broadcast_to(b, shape), pattern, arrays, a.shape), as_tensor(b))
-
-
-METHODS[np.add, "reduceat"], METHODS[np.add, "at"] = _add_reduceat, _add_at
+METHODS[np.add, "reduceat"], METHODS[np.add, "at"] = _add_reduceat, add_at
 
 
 def _outer(ufunc: np.ufunc, function: Callable) -> None:

@@ -90,7 +90,7 @@ def log_softmax(input: Any, dim: int = -1) -> Tensor:
     Tensor([    0., -1000.])
     """
     input = as_tensor(input)
-    return LogSoftmax(np.lib.array_utils.normalize_axis_index(dim, input.ndim))(input)
+    return LogSoftmax(np.lib.array_utils.normalize_axis_index(dim, input.ndim, "log_softmax"))(input)
 
 
 def softmax(input: Any, dim: int = -1) -> Tensor:
@@ -100,7 +100,7 @@ def softmax(input: Any, dim: int = -1) -> Tensor:
     Tensor([1., 0.])
     """
     input = as_tensor(input)
-    return Softmax(np.lib.array_utils.normalize_axis_index(dim, input.ndim))(input)
+    return Softmax(np.lib.array_utils.normalize_axis_index(dim, input.ndim, "softmax"))(input)
 
 
 def logsumexp(input: Any, dim: int | tuple[int, ...], keepdim: bool = False) -> Tensor:

@@ -45,7 +45,7 @@ class Flatten(Module):
         input = as_tensor(input)
         if not input.ndim:
             return input.reshape(1)
-        first, last = (np.lib.array_utils.normalize_axis_index(axis, input.ndim) for axis in (self.start_dim, self.end_dim))
+        first, last = (np.lib.array_utils.normalize_axis_index(axis, input.ndim, repr(self)) for axis in (self.start_dim, self.end_dim))
         if first > last:
             raise ValueError(f"{self!r}: in an input of shape {input.shape}, start_dim comes after end_dim")
         shape = input.shape
