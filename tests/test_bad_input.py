@@ -6,6 +6,7 @@ Mistakes in optimizers, modules and data are in the tests of those rooms.
 import copy
 import inspect
 import pickle
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -291,3 +292,41 @@ def test_a_leaf_with_a_recorded_gradient_can_be_pickled():
     for again in (pickle.loads(pickle.dumps(x)), copy.deepcopy(x)):
         assert again.requires_grad and again.grad.item() == 4 and not again.grad.requires_grad
     assert x.grad.requires_grad
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    message: str
+
+
+def test_an_error_in_which_nothing_can_be_said_stays_as_it_is():
+    def fails(row):
+        raise Frozen("of the user")
+
+    with pytest.raises(Frozen, match="of the user"):
+        np.apply_along_axis(fails, 0, tg.ones((2, 2)))
+
+
+def test_an_error_can_be_pickled_though_its_operands_record():
+    x = tg.tensor([1.0, 2.0], requires_grad=True) * 1
+    with pytest.raises(errors.ShapeError) as caught:
+        np.reshape(x, 7)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda x: np.copyto(x, 7.0, where=np.array([1, 0, 0])), TypeError),
+        (lambda x: np.mean(x, where=np.array([1, 0, 2])), TypeError),
+        (lambda x: np.sum(x, where=np.array([1.0, 0.0, 2.0])), TypeError),
+        (lambda x: np.std(x, where=np.array([1, 0, 2])), TypeError),
+        (lambda x: np.min(x.astype(int), initial=np.inf), OverflowError),
+        (lambda x: np.sum(x.astype(int), initial=float("nan")), ValueError),
+    ],
+)
+def test_masks_of_numbers_and_initials_that_do_not_fit_are_refused_as_numpy_refuses_them(call, error):
+    values = np.array([1.0, 2.0, 3.0])
+    for x in values, tg.tensor(values):
+        with pytest.raises(error):
+            call(x)

@@ -459,3 +459,33 @@ def test_an_order_that_is_none_is_refused(order):
 def test_an_unknown_reference_is_refused():
     with pytest.raises(ValueError, match="reference is 'mpmath'; it needs to be 'differences' or 'extended'"):
         gradcheck(tg.exp, leaf([1.0]), reference="mpmath")
+
+
+class TooSteep(tg.Elementwise):
+    """x**2 or -x, whose rule is wrong by half where x is positive."""
+
+    def forward(self, x):
+        return np.where(x > 0, x * x, -x)
+
+    def grad_x(self, g, x):
+        return g * np.where(x > 0, 3 * x, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("function", "x"),
+    [
+        (lambda x: (np.median(x[:3]), TooSteep()(x[3:])), [1.0, 1.0, 1.0, 2.0, 5.0]),
+        (lambda x: (np.median(x[:3]), TooSteep()(x[3:])), [1.0, 1.0, 5.0, 3.0, 4.0]),
+        (lambda x: np.where([True, True, False], TooSteep()(x), -np.inf), [1.0, 2.0, 5.0]),
+        (lambda x: (np.exp(x), TooSteep()(x[1:])), [1000.0, 1.0, 2.0]),
+        (lambda x: np.round(x) + Cube(0.01)(x), [1e5, 3.0]),
+    ],
+)
+def test_a_tie_a_pole_and_a_large_number_excuse_no_other_element(function, x):
+    with np.errstate(all="ignore"):
+        assert not gradcheck(function, leaf(x), raise_exception=False)
+
+
+def test_a_right_gradient_beside_a_mask_of_infinities_is_right():
+    for order in 1, 2:
+        assert gradcheck(lambda x: np.where([True, True, False], x * x, -np.inf), leaf([1.0, 2.0, 5.0]), order=order)

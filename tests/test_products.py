@@ -528,3 +528,12 @@ MISTAKES = [
 def test_mistakes_say_which_function_and_what_it_got(call, error, said):
     with pytest.raises(error, match=said):
         call()
+
+
+@pytest.mark.parametrize("function", [np.dot, np.outer, np.kron, np.inner])
+def test_a_whole_number_in_a_product_does_not_wrap_around(function):
+    for number, dtype in (3, "uint8"), (300, "uint8"), (4, "int32"), (0.1, "int32"):
+        values = np.array([100, 2**30 if dtype == "int32" else 200], dtype)
+        got, expected = function(tg.tensor(values), number), function(values, number)
+        np.testing.assert_array_equal(got, expected)
+        assert got.dtype == expected.dtype

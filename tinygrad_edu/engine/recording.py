@@ -302,8 +302,15 @@ def _explained(error: Exception, op: Op, operands: tuple) -> Exception:
     """The error of a forward, with the op, its operands and their shapes in the text, and both as attributes, for diagrams."""
     explained = _in_words(error, op, operands)
     if not hasattr(explained, "op"):        # an op inside of this one has failed already
-        explained.op, explained.operands = op, operands     # type: ignore[attr-defined]
+        explained.op, explained.operands = op, Operands(operands)     # type: ignore[attr-defined]
     return explained
+
+
+class Operands(tuple):
+    """What went into an op that failed. In a pickle it is empty: the error goes to another process, and tensors that record cannot."""
+
+    def __reduce__(self) -> tuple[type, tuple]:
+        return Operands, ()
 
 
 def _in_words(error: Exception, op: Op, operands: tuple) -> Exception:

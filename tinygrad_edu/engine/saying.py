@@ -43,8 +43,16 @@ def name_of(function: Callable) -> str:
 def said(error: Exception, name: str, args: tuple, kwargs: dict[str, Any]) -> Exception:
     """The error, with the call in its text, or in a note where its class makes the text: for the function that failed to raise again.
 
-    It stays as it is if the library itself called, if its text begins with the name, and if it is of the graph and not of this call.
+    It stays as it is if the library itself called, if its text begins with the name, if it is of the graph and not of this call, and if its
+    class lets nothing be said, as a frozen one.
     """
+    try:
+        return _told(error, name, args, kwargs)
+    except Exception:
+        return error
+
+
+def _told(error: Exception, name: str, args: tuple, kwargs: dict[str, Any]) -> Exception:
     if isinstance(error, (GraphError, DefinitionError)) or not _called_from_outside():
         return error
     text, notes = str(error), getattr(error, "__notes__", [])
@@ -53,7 +61,7 @@ def said(error: Exception, name: str, args: tuple, kwargs: dict[str, Any]) -> Ex
     if any(map(says_it.match, [text, *notes])):
         return error
     call = f"{name}({', '.join([*map(_SHORT.repr, args), *[f'{key}={_SHORT.repr(value)}' for key, value in kwargs.items()]])})"
-    if error.args == (text,):
+    if error.args == (text,) and type(error).__str__ is BaseException.__str__:
         error.args = (f"{call}: {text}",)
     elif isinstance(error, AxisError):
         before = text.partition(f"axis {error.axis} is out")[0]       # such as "source: "
@@ -65,7 +73,7 @@ def said(error: Exception, name: str, args: tuple, kwargs: dict[str, Any]) -> Ex
 
 def _called_from_outside() -> bool:
     """Whether the function that asks said was called by code from outside the library."""
-    frame = sys._getframe(3)
+    frame = sys._getframe(4)
     while frame.f_back is not None and _is_door(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
     return not frame.f_globals.get("__name__", "").startswith(f"{_PACKAGE}.")

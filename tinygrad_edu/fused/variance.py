@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.op import Fused, implements
 from ..engine.tensor import Tensor
 from ..ops.elementwise import astype, refuse_out, where as choose
-from ..ops.operands import as_tensor, refuse_whole_dtype
+from ..ops.operands import as_mask, as_tensor, refuse_whole_dtype
 from ..ops.reduce import Reduction, over, sum as sum_of
 
 
@@ -206,7 +206,7 @@ def _variance_of_some(a: Tensor, axis: Any, ddof: float, keepdims: bool, where: 
     """The variance from primitives, of the elements that count, or about a mean that is given."""
     if a.dtype == np.float16:
         return _variance_of_some(astype(a, np.float32), axis, ddof, keepdims, where, mean).astype(np.float16)
-    where = where.data if isinstance(where, Tensor) else np.asarray(where)
+    where = as_mask("var", where)
     count = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=True, dtype=a.dtype if a.dtype.kind == "f" else np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         if mean is None:

@@ -14,7 +14,7 @@ import numpy as np
 from ..engine.op import implements
 from ..engine.tensor import Tensor, change_in_place
 from .index import getitem, scatter, setitem, split, with_arrays
-from .operands import arrays_of, as_tensor, in_dtype
+from .operands import arrays_of, as_mask, as_tensor, in_dtype
 from .shape import along_axis, broadcast_to
 
 
@@ -57,7 +57,7 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
     if where is True:
         setitem(dst, ..., src)
         return
-    mask = np.broadcast_to(arrays_of(where), dst.shape)
+    mask = np.broadcast_to(as_mask("copyto", where), dst.shape)
     setitem(dst, mask, getitem(as_tensor(src) * np.ones(dst.shape, dst.dtype), mask) if np.ndim(getattr(src, "_data", src)) else src)
 
 

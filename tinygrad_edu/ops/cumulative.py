@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor
 from .elementwise import astype, refuse_out, where as choose
-from .operands import as_tensor, in_dtype, strong, together
+from .operands import as_mask, as_tensor, in_dtype, strong, together
 from .reduce import Reduction, over
 from .shape import broadcast_to, concatenate, ravel, reshape
 
@@ -198,7 +198,7 @@ def prod(
     refuse_out("prod", out)
     a = as_tensor(a)
     if where is not True:
-        a = choose(where, a, np.ones((), a.dtype))
+        a = choose(as_mask("prod", where), a, np.ones((), a.dtype))
     dtype = np.prod(np.zeros(0, a.dtype)).dtype if dtype is None else dtype
     result = over(Prod, axis, a.ndim, keepdims)(astype(a, dtype, copy=False))
     return result if initial is None else result * in_dtype(initial, dtype)

@@ -4,6 +4,7 @@
     in_dtype     a Tensor in a dtype, or in that which NumPy gives a number or a list.
     together     several operands of one function, so that numbers and lists lose no digits beside tensors and arrays.
     strong       a number as an array is taken, where arrays are joined.
+    as_mask      where= as an array of bools.
     values_of    the array of a Tensor, in forwards, rules and where nothing is recorded; arrays_of, also in lists and tuples.
     wrapped      a Tensor of an array.
 """
@@ -32,7 +33,7 @@ def in_dtype(a: Any, dtype: Any = None) -> Tensor:
     Tensor([0.5], dtype=float64)
     """
     if not isinstance(a, Tensor):
-        a = wrap(np.asarray(a, dtype if isinstance(a, int) else None))          # a number that is too large is refused, as in NumPy
+        a = wrap(np.asarray(a, dtype if type(a) in _NUMBERS else None))         # a number that the dtype cannot hold is refused, as in NumPy
     return a if dtype is None else astype(a, dtype, copy=False)
 
 
@@ -56,6 +57,14 @@ def strong(x: Any) -> Any:
 
 _ARRAYS = (Tensor, np.ndarray, np.generic)
 _NUMBERS = (bool, int, float, complex)
+
+
+def as_mask(function: str, where: Any) -> np.ndarray:
+    """What where= chooses, as an array of bools. Raises TypeError for numbers, as NumPy does."""
+    where = np.asarray(values_of(where))
+    if where.dtype != bool:
+        raise TypeError(f"{function}: where has dtype {where.dtype}; it needs to be bool, such as where != 0")
+    return where
 
 
 def values_of(a: Any) -> Any:

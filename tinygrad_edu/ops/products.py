@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.op import Op, implements
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, wrap
 from ..errors import DTypeError, ShapeError
 from .complex_numbers import conjugated
 from .elementwise import astype, multiply, refuse_out
@@ -298,6 +298,13 @@ def _alone(array: Any, term: str, needed: str) -> tuple[Any, str]:
     return (array, term) if left == term else (EinsumOfOne(f"{term}->{left}")(array), left)
 
 
+def _as_arrays(*operands: Any) -> list[Any]:
+    """Operands of a product that is no ufunc, where a number has the dtype that a list of it has, and not that of the other."""
+    is_number = [not hasattr(operand, "dtype") and np.isscalar(operand) for operand in operands]
+    found = together(*[[operand] if alone else operand for operand, alone in zip(operands, is_number)])
+    return [wrap(array[0]) if alone else array for array, alone in zip(found, is_number)]
+
+
 def _check_equal(function: str, a_shape: tuple[int, ...], a_axis: int, b_shape: tuple[int, ...], b_axis: int) -> None:
     """Raise unless two axes, over which function sums, have one size."""
     if len(a_shape) < abs(a_axis) or len(b_shape) < abs(b_axis) or a_shape[a_axis] != b_shape[b_axis]:
@@ -315,7 +322,7 @@ def dot(a: Any, b: Any, out: None = None) -> Tensor:
     Tensor([3., 7.])
     """
     refuse_out("dot", out)
-    a, b = together(a, b)
+    a, b = _as_arrays(a, b)
     if not (a.ndim and b.ndim):
         return multiply(a, b)
     _check_equal("dot", a.shape, -1, b.shape, -min(b.ndim, 2))
@@ -329,7 +336,7 @@ def inner(a: Any, b: Any, /) -> Tensor:
     >>> inner(Tensor([1.0, 2.0]), Tensor([3.0, 4.0]))
     Tensor(11.)
     """
-    a, b = together(a, b)
+    a, b = _as_arrays(a, b)
     if not (a.ndim and b.ndim):
         return multiply(a, b)
     _check_equal("inner", a.shape, -1, b.shape, -1)
@@ -345,7 +352,7 @@ def outer(a: Any, b: Any, out: None = None) -> Tensor:
             [6., 8.]])
     """
     refuse_out("outer", out)
-    a, b = together(a, b)
+    a, b = _as_arrays(a, b)
     return Einsum("i,j->ij")(ravel(a), ravel(b))
 
 
@@ -356,7 +363,7 @@ def vdot(a: Any, b: Any, /) -> Tensor:
     >>> vdot(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]]))
     Tensor(11.)
     """
-    a, b = map(ravel, together(a, b))
+    a, b = map(ravel, _as_arrays(a, b))
     if a.size != b.size:
         raise ShapeError(f"vdot: a has {a.size} elements and b has {b.size}; they need to have as many")
     return Einsum("i,i->")(conjugated(a), b)
@@ -411,7 +418,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
     >>> tensordot(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([1.0, 1.0]), axes=1)
     Tensor([3., 7.])
     """
-    a, b = together(a, b)
+    a, b = _as_arrays(a, b)
     a_shape, b_shape = a.shape, b.shape
     of_a, of_b = (range(-axes, 0), range(axes)) if np.ndim(axes) == 0 else axes
     of_a, of_b = (tuple(each) if np.ndim(each) else (each,) for each in (of_a, of_b))
@@ -434,7 +441,7 @@ def kron(a: Any, b: Any) -> Tensor:
     >>> kron(Tensor([1.0, 2.0]), Tensor([1.0, 10.0]))
     Tensor([ 1., 10.,  2., 20.])
     """
-    a, b = together(a, b)
+    a, b = _as_arrays(a, b)
     if not (a.ndim and b.ndim):
         return multiply(a, b)
     axes = max(a.ndim, b.ndim)
@@ -461,7 +468,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     """
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = together(a, b)
+    a, b = _as_arrays(a, b)
     if not (a.ndim and b.ndim):
         raise ShapeError(f"cross: a has shape {a.shape} and b has shape {b.shape}; both need an axis")
     a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
@@ -484,7 +491,7 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Tensor:
     Tensor([ 1., 12., 23., 30.])
     """
     mode = _mode("convolve", mode)
-    a, v = (row if row.ndim else reshape(row, (1,)) for row in together(a, v))
+    a, v = (row if row.ndim else reshape(row, (1,)) for row in _as_arrays(a, v))
     _check_rows("convolve", a, v)
     if len(v) > len(a):
         a, v = v, a
@@ -501,7 +508,7 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Tensor:
     Tensor([21., 32.])
     """
     mode = _mode("correlate", mode)
-    a, v = together(a, v)
+    a, v = _as_arrays(a, v)
     _check_rows("correlate", a, v)
     v = conjugated(v)
     if mode == "valid":

@@ -13,7 +13,7 @@ from ..engine.backward import total
 from ..engine.op import Op, implements
 from ..engine.tensor import Tensor
 from .elementwise import astype, maximum, minimum, refuse_out, where as choose
-from .operands import as_tensor, in_dtype
+from .operands import as_mask, as_tensor, in_dtype
 from .shape import broadcast_back, ndim
 
 
@@ -153,11 +153,11 @@ def sum(
     if out is not None or where is not True or dtype is not None:
         refuse_out("sum", out)
         if where is not True:
-            a = choose(where, a, 0)
+            a = choose(as_mask("sum", where), a, 0)
         if dtype is not None:
             a = astype(as_tensor(a), dtype)
-    out = over(Sum, axis, ndim(a), keepdims)(a)
-    return out if initial is None else out + in_dtype(initial, out.dtype)
+    found = over(Sum, axis, ndim(a), keepdims)(a)
+    return found if initial is None else found + in_dtype(initial, found.dtype)
 
 
 @implements(np.mean, bare=True)
@@ -173,8 +173,8 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims
         if a.dtype.kind in "biu":
             return astype(mean(a, axis, keepdims=keepdims, where=where), dtype)
     if where is not True:
-        a = as_tensor(a)
-        counts = np.sum(np.broadcast_to(np.asarray(where), a.shape), axis, keepdims=keepdims)
+        a, where = as_tensor(a), as_mask("mean", where)
+        counts = np.sum(np.broadcast_to(where, a.shape), axis, keepdims=keepdims)
         chosen = sum(a if a.dtype.kind in "fc" else a.astype(np.float64), axis, keepdims=keepdims, where=where)
         return choose(counts > 0, chosen / np.maximum(counts, 1).astype(chosen.dtype), np.array(np.nan, chosen.dtype))
     return over(Mean, axis, ndim(a), keepdims)(a)
@@ -217,7 +217,7 @@ def _beside_initial(
     a = as_tensor(a)
     initial = in_dtype(initial, a.dtype)
     if where is not True:
-        a = choose(where, a, initial)
+        a = choose(as_mask(extreme.__name__, where), a, initial)
     if not a.size:
         return sum(a, axis, a.dtype, keepdims=keepdims) + initial
     return of_two(extreme(a, axis, keepdims=keepdims), initial)

@@ -14,7 +14,7 @@ from .complex_numbers import conjugated
 from .cumulative import cumprod, cumsum, prod
 from .elementwise import astype, refuse_out, sqrt, where as choose
 from .linalg import matmul
-from .operands import as_tensor, in_dtype, refuse_whole_dtype, together
+from .operands import as_mask, as_tensor, in_dtype, refuse_whole_dtype, together
 from .rearranging import moveaxis
 from .reduce import max, mean, min, sum
 from .shape import concatenate, expand_dims, reshape
@@ -389,7 +389,7 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepd
     if values.dtype.kind not in "fc":
         return mean(values, axis, dtype, keepdims=keepdims, where=where)
     refuse_whole_dtype("nanmean", dtype)
-    counted = valid if where is True else valid & (where.data if isinstance(where, Tensor) else np.asarray(where))
+    counted = valid if where is True else valid & as_mask("nanmean", where)
     found = sum(values, axis, dtype, keepdims=keepdims, where=where)
     counts = np.sum(counted, axis=axis, keepdims=keepdims)
     return choose(counts == 0, np.array(np.nan, found.dtype), found / np.maximum(counts, 1).astype(found.dtype))
@@ -407,7 +407,7 @@ def _nanvar(
     a = as_tensor(a)
     a = a.astype(np.float64 if dtype is None else dtype) if a.dtype.kind not in "fc" or dtype is not None else a
     values, valid = _without_nan(a, 0)
-    counted = valid if where is True else valid & (where.data if isinstance(where, Tensor) else np.asarray(where))
+    counted = valid if where is True else valid & as_mask(function, where)
     middle = nanmean(a, axis, keepdims=True, where=where) if given_mean is None or given_mean is np._NoValue else together(a, given_mean)[1]
     deviations = choose(counted, values - middle, np.array(0, a.dtype))
     squares = (deviations * deviations.conj()).real if a.dtype.kind == "c" else deviations * deviations
