@@ -671,7 +671,8 @@ def change_in_place(x: Tensor, function: Callable[..., Tensor], *operands: Any) 
     if getattr(x, "_shared", False) and isinstance(x._data, np.ndarray) and _most_references(x) > _NO_OTHERS:
         raise MutationError(
             f"in-place change: {_called(x)} shares memory with another tensor or array (one is a view of the other, or detached), and the "
-            f"graph of that one would not know of the change; write x = x + ... instead of x += ..., or change x.copy()"
+            f"graph of that one would not know of the change; write x = x + ... instead of x += ..., y[1:] = y[1:] + ... instead of "
+            f"y[1:] += ..., or change x.copy()"
         )
     before = wrap(x._data.copy(), x._node)
     result = function(before, *[before if o is x else o for o in operands])

@@ -219,10 +219,11 @@ def reshape(a: Any, shape: Any, order: Any = "C", *, copy: bool | None = None) -
             [3., 4.]])
     """
     shape = _several(shape)
-    if copy is not None:
+    by_columns = order != "C" and _by_columns("reshape", order, a)
+    if copy is not None or order == "K":
         np.reshape(a.data if isinstance(a, Tensor) else a, shape, order, copy=False if copy is False else None)     # raises what NumPy raises
         a = copy_by_rows(a) if copy else a
-    if order != "C" and _by_columns("reshape", order, a):
+    if by_columns:
         return transpose(_reshape_to(shape[::-1])(transpose(a)))
     return _reshape_to(shape)(a)
 
