@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from drawing import CALLS, SMALL_CALLS
+from drawing import CALLS, LONG, SMALL_CALLS
 from hypothesis import assume, given, reject, settings, strategies as st
 from test_every_op import OPS
 
@@ -17,8 +17,7 @@ AWKWARD = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 1e-310, -1e-310, 1e30, -1e30, np.inf,
 SPOILING = [np.nan, np.inf, -np.inf, 1e30, 0.0]
 REFUSED = (ValueError, ArithmeticError, np.linalg.LinAlgError)
 MOST = 12                                           # elements of which it is asked what they meet: each takes eight calls
-WIDE = {np.dtype(np.float64): np.longdouble, np.dtype(np.complex128): np.clongdouble}
-LONG = np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant
+WIDE = {np.dtype(kind): wide for wide, kinds in ((np.longdouble, "fd"), (np.clongdouble, "FD")) for kind in kinds}
 
 def name_of(function):
     return f"{getattr(function, '__module__', 'numpy')}.{getattr(function, '__name__', function)}"
