@@ -19,6 +19,7 @@ REFUSED = (ValueError, ArithmeticError, np.linalg.LinAlgError)
 MOST = 12                                           # elements of which it is asked what they meet: each takes eight calls
 WIDE = {np.dtype(kind): wide for wide, kinds in ((np.longdouble, "fd"), (np.clongdouble, "FD")) for kind in kinds}
 
+
 def name_of(function):
     return f"{getattr(function, '__module__', 'numpy')}.{getattr(function, '__name__', function)}"
 
