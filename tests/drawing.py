@@ -273,8 +273,11 @@ def over_axes(hand, function):
 
 @calls(np.var, np.std, np.nanvar, np.nanstd, repeats=False)
 def spreads(hand, function):
-    shape = hand.shape(dims=(1, 4), sides=(2, 4))
-    settings = {"axis": hand.axes(len(shape)) or None, "keepdims": hand.flag(), "ddof": hand.pick([0, 1, 0.5])}
+    shape = hand.shape(dims=(0 if function is np.var else 1, 4), sides=(2, 4))
+    axis = hand.axes(len(shape))
+    if axis == () and function is not np.var:
+        axis = None                                 # a single number has no slope of std
+    settings = {"axis": axis, "keepdims": hand.flag(), "ddof": hand.pick([0, 0.5] if axis == () or not shape else [0, 1, 0.5])}
     return lambda x: function(x, **settings), hand.array(shape, lambda x: x + (x > 1))
 
 
@@ -554,7 +557,7 @@ def picked(hand, function):
 
 @calls(np.stack, np.concatenate, np.hstack, np.vstack, np.dstack, np.column_stack, np.block, np.append, np.meshgrid, linear=True)
 def joined(hand, function):
-    shape = hand.shape(dims=(1, 3))
+    shape = hand.shape(dims=(0 if function is np.stack else 1, 3))
     a, b = hand.array(shape), hand.array(shape)
     if function is np.meshgrid:
         indexing = hand.pick(["xy", "ij"])
@@ -563,7 +566,7 @@ def joined(hand, function):
         axis = hand.pick([None, hand.axis(len(shape))])
         return lambda a, b: function(a, b, axis), a, b
     if function in (np.stack, np.concatenate):
-        axis = hand.axis(len(shape))
+        axis = hand.axis(len(shape) + 1) if function is np.stack else hand.pick([None, hand.axis(len(shape))])
         return lambda a, b: function([a, b, a], axis), a, b
     return (lambda a, b: function([[a, b], [b, a]])) if function is np.block else (lambda a, b: function([a, b])), a, b
 
@@ -652,7 +655,7 @@ def over_a_common_axis(hand, function):
 def of_all_elements(hand, function):
     if function is LINALG.outer:
         return function, hand.array((hand.size(0, 4),)), hand.array((hand.size(0, 4),))
-    shape = hand.shape(dims=(0, 2), sides=(0, 3))
+    shape = hand.shape(dims=(0, 3), sides=(0, 3))
     return function, hand.array(shape), hand.array(shape if function is np.vdot else hand.shape(dims=(0, 2), sides=(0, 3)))
 
 
@@ -664,8 +667,8 @@ def crossed(hand, function):
 
 @calls(np.convolve, np.correlate, blas=True)
 def slid(hand, function):
-    mode = hand.pick(["full", "same", "valid"])
-    return lambda a, v: function(a, v, mode), hand.array((hand.size(1, 4),)), hand.array((hand.size(1, 4),))
+    mode = hand.pick(["full", "same", "valid", 0, 1, 2])
+    return lambda a, v: function(a, v, mode), hand.array((hand.size(1, 6),)), hand.array((hand.size(1, 6),))
 
 
 @calls(np.vander, np.polyval)
@@ -809,8 +812,8 @@ def of_several_matrices(hand, function):
 @calls(FFT.rfft, FFT.ihfft, real=True, linear=True)
 @calls(FFT.irfft, linear=True)
 def of_one_axis(hand, function):
-    shape = hand.shape(dims=(1, 3), sides=(1, 4))
-    settings = (hand.pick([None, *range(1, 6)]), hand.axis(len(shape)), hand.pick([None, "ortho", "forward"]))
+    shape = hand.shape(dims=(1, 3), sides=(1, 5))
+    settings = (hand.pick([None, *range(1, 7)]), hand.axis(len(shape)), hand.pick([None, "backward", "ortho", "forward"]))
     if function in (FFT.irfft, FFT.hfft) and settings[0] is None and shape[settings[1]] == 1:
         settings = (1, *settings[1:])
     return lambda x: function(x, *settings), hand.array(shape)
