@@ -744,7 +744,7 @@ def put_together(found):
 
 @calls(
     LINALG.inv, LINALG.det, LINALG.slogdet, LINALG.matrix_power, LINALG.cholesky, LINALG.eigh, LINALG.eigvalsh, LINALG.eig, LINALG.eigvals,
-    LINALG.pinv, LINALG.tensorinv, LINALG.cond, LINALG.norm, wide=False, repeats=False, blas=True,
+    LINALG.tensorinv, LINALG.cond, LINALG.norm, wide=False, repeats=False, blas=True,
 )  # fmt: skip
 def of_square_matrices(hand, function):
     shape = square(hand)
@@ -768,11 +768,16 @@ def of_square_matrices(hand, function):
     return function, a
 
 
-@calls(LINALG.svd, LINALG.svdvals, LINALG.qr, wide=False, repeats=False, blas=True)
+@calls(LINALG.svd, LINALG.svdvals, LINALG.qr, LINALG.pinv, wide=False, repeats=False, blas=True)
 def of_matrices(hand, function):
     a = hand.array((*hand.shape(dims=(0, 2), sides=(0, 2)), hand.size(0, 3), hand.size(0, 3)), apart)
+    if function is LINALG.qr:
+        mode = hand.pick(["reduced", "r"])
+        return lambda a: function(a, mode), a
     if function is not LINALG.svd:
         return function, a
+    if hand.dtype.kind != "c" and hand.flag():
+        return lambda a: function(a, full_matrices=False).U, a
 
     def called(a):
         u, s, vh = function(a, full_matrices=False)
@@ -802,7 +807,7 @@ def of_several_matrices(hand, function):
     shape = square(hand)
     if function is LINALG.tensorsolve:
         return function, hand.array(shape[-2:], apart), hand.array(shape[-1:])
-    return function, hand.array(shape, apart), hand.array((*shape[:-1], hand.size(0, 3)))
+    return function, hand.array(shape, apart), hand.array((*shape[hand.number(0, len(shape) - 2) : -1], hand.size(0, 3)))
 
 
 # Fourier transforms
