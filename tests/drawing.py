@@ -27,6 +27,7 @@ LAYOUTS = {
     "every second": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
     "repeated": lambda x: np.broadcast_to(x[:1], x.shape) if len(x) else x,
 }
+LONG = np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant
 DTYPES = [np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.complex128)]
 
 
@@ -50,10 +51,14 @@ class Call:
 
 
 class Hand:
-    """What a family draws with: sizes, axes, and arrays whose numbers are all different, from 0.5 to 1.5 and of either sign."""
+    """What a family draws with: sizes, axes, and arrays whose numbers are all different, from 0.5 to 1.5 and of either sign.
 
-    def __init__(self, draw, dtypes, repeats):
+    A small one draws arrays of few elements, but of some, wherever the family leaves it the choice.
+    """
+
+    def __init__(self, draw, dtypes, repeats, small):
         self.draw = draw
+        self.small = small
         self.dtype = self.pick(dtypes)
         self.layouts = sorted(name for name in LAYOUTS if repeats or name != "repeated")
         self.rng = np.random.default_rng(self.number(0, 2**32 - 1))
@@ -68,12 +73,24 @@ class Hand:
     def flag(self):
         return self.draw(st.booleans())
 
-    def shape(self, dims=(0, 4), sides=(0, 4)):
-        return self.draw(hnp.array_shapes(min_dims=dims[0], max_dims=dims[1], min_side=sides[0], max_side=sides[1]))
+    def size(self, low, high):
+        """Of one axis."""
+        return self.number(*self.limits(low, high))
 
-    def shapes(self, count, **sizes):
-        """Shapes that broadcast together."""
-        return self.draw(hnp.mutually_broadcastable_shapes(num_shapes=count, **{"max_dims": 4, "min_side": 0, "max_side": 4, **sizes})).input_shapes
+    def limits(self, low, high):
+        return (max(low, 1), max(low, min(high, 3))) if self.small else (low, high)
+
+    def sizes(self, dims, sides):
+        most = max(dims[0], min(dims[1], 2)) if self.small else dims[1]
+        return dict(zip(("min_dims", "max_dims", "min_side", "max_side"), (dims[0], most, *self.limits(*sides))))
+
+    def shape(self, dims=(0, 4), sides=(0, 4)):
+        return self.draw(hnp.array_shapes(**self.sizes(dims, sides)))
+
+    def shapes(self, count, dims=(0, 4), sides=(0, 4)):
+        """Shapes that broadcast together: as many as count says, or those of a signature such as (m,n),(n)->(m)."""
+        several = {"signature": count} if isinstance(count, str) else {"num_shapes": count}
+        return self.draw(hnp.mutually_broadcastable_shapes(**several, **self.sizes(dims, sides))).input_shapes
 
     def axis(self, ndim):
         """One axis, counted from either end."""
@@ -112,6 +129,9 @@ class Hand:
 CALLS = {}
 """For each function a strategy of its calls."""
 
+SMALL_CALLS = {}
+"""The same with few elements, but some."""
+
 
 def calls(*functions, real=False, linear=False, wide=True, repeats=True, blas=False):
     """Decorator for a family: the functions that it draws calls of.
@@ -125,12 +145,13 @@ def calls(*functions, real=False, linear=False, wide=True, repeats=True, blas=Fa
 
     def register(family):
         @st.composite
-        def drawn(draw, function):
-            hand = Hand(draw, DTYPES[:2] if real else DTYPES, repeats)
+        def drawn(draw, function, small):
+            hand = Hand(draw, DTYPES[:2] if real else DTYPES, repeats, small)
             called, *arrays = family(hand, function)
             return Call(called, tuple(arrays), linear, wide, blas)
 
-        CALLS.update((function, drawn(function)) for function in functions)
+        CALLS.update((function, drawn(function, small=False)) for function in functions)
+        SMALL_CALLS.update((function, drawn(function, small=True)) for function in functions)
         return family
 
     return register
@@ -211,10 +232,11 @@ def scaled(hand, function):
 
 @calls(np.astype, linear=True)
 def cast(hand, function):
-    dtype = hand.pick(["complex64", "complex128"] if hand.dtype.kind == "c" else ["float32", "float64", "complex128"])
-    if dtype in ("float32", "complex64"):
-        return lambda x: function(x, x.dtype), hand.array(hand.shape())
-    return lambda x: function(x, np.promote_types(dtype, x.dtype)), hand.array(hand.shape())
+    """A narrower dtype rounds, which no difference may see: only what is drawn is converted to it, and no numbers of more digits or others."""
+    narrow, wide = ("complex64", "complex128") if hand.dtype.kind == "c" else ("float32", hand.pick(["float64", "complex128"]))
+    if LONG and hand.flag():
+        return lambda x: function(x, narrow if x.dtype == hand.dtype else x.dtype), hand.array(hand.shape())
+    return lambda x: function(x, np.promote_types(wide, x.dtype)), hand.array(hand.shape())
 
 
 @calls(np.clip, real=True, repeats=False)
@@ -251,8 +273,11 @@ def over_axes(hand, function):
 
 @calls(np.var, np.std, np.nanvar, np.nanstd, repeats=False)
 def spreads(hand, function):
-    shape = hand.shape(dims=(1, 4), sides=(2, 4))
-    settings = {"axis": hand.axes(len(shape)) or None, "keepdims": hand.flag(), "ddof": hand.pick([0, 1, 0.5])}
+    shape = hand.shape(dims=(0 if function is np.var else 1, 4), sides=(2, 4))
+    axis = hand.axes(len(shape))
+    if axis == () and function is not np.var:
+        axis = None                                 # a single number has no slope of std
+    settings = {"axis": axis, "keepdims": hand.flag(), "ddof": hand.pick([0, 0.5] if axis == () or not shape else [0, 1, 0.5])}
     return lambda x: function(x, **settings), hand.array(shape, lambda x: x + (x > 1))
 
 
@@ -398,8 +423,8 @@ def sets(hand, function):
 def of_a_row(hand, function):
     if function is np.trim_zeros:
         trim = hand.pick(["fb", "f", "b"])
-        return lambda x: function(np.pad(x, (2, 1)), trim), hand.array((hand.number(0, 4),))
-    return function, hand.array((hand.number(0, 4),))
+        return lambda x: function(np.pad(x, (2, 1)), trim), hand.array((hand.size(0, 4),))
+    return function, hand.array((hand.size(0, 4),))
 
 
 @calls(np.interp, real=True, repeats=False, wide=False)
@@ -517,7 +542,7 @@ def picked(hand, function):
         places = hand.rng.integers(-n, n, hand.shape(dims=(0, 2)))
         return lambda x: function(x, places, axis), hand.array(shape)
     if function is np.take_along_axis:
-        wanted = (hand.number(0, 4),) if axis is None else tuple(hand.number(0, 4) if i == axis % len(shape) else m for i, m in enumerate(shape))
+        wanted = (hand.size(0, 4),) if axis is None else tuple(hand.number(0, 4) if i == axis % len(shape) else m for i, m in enumerate(shape))
         places = hand.rng.integers(-n, n, wanted)
         return lambda x: function(x, places, axis), hand.array(shape)
     if function is np.delete:
@@ -532,23 +557,23 @@ def picked(hand, function):
 
 @calls(np.stack, np.concatenate, np.hstack, np.vstack, np.dstack, np.column_stack, np.block, np.append, np.meshgrid, linear=True)
 def joined(hand, function):
-    shape = hand.shape(dims=(1, 3))
+    shape = hand.shape(dims=(0 if function is np.stack else 1, 3))
     a, b = hand.array(shape), hand.array(shape)
     if function is np.meshgrid:
         indexing = hand.pick(["xy", "ij"])
-        return lambda a, b: function(a, b, indexing=indexing), hand.array((hand.number(0, 4),)), hand.array((hand.number(0, 4),))
+        return lambda a, b: function(a, b, indexing=indexing), hand.array((hand.size(0, 4),)), hand.array((hand.size(0, 4),))
     if function is np.append:
         axis = hand.pick([None, hand.axis(len(shape))])
         return lambda a, b: function(a, b, axis), a, b
     if function in (np.stack, np.concatenate):
-        axis = hand.axis(len(shape))
+        axis = hand.axis(len(shape) + 1) if function is np.stack else hand.pick([None, hand.axis(len(shape))])
         return lambda a, b: function([a, b, a], axis), a, b
     return (lambda a, b: function([[a, b], [b, a]])) if function is np.block else (lambda a, b: function([a, b])), a, b
 
 
 @calls(np.put, np.putmask, np.place, np.fill_diagonal, linear=True)
 def written_in_place(hand, function):
-    shape = hand.shape(dims=(2, 3), sides=(1, 4)) if function is not np.fill_diagonal else (hand.number(1, 4), hand.number(1, 4))
+    shape = hand.shape(dims=(2, 3), sides=(1, 4)) if function is not np.fill_diagonal else (hand.size(1, 4), hand.size(1, 4))
     mask = hand.mask(shape)
     mask.flat[0] = True
     places = hand.rng.permutation(mask.size)[: hand.number(1, mask.size)]
@@ -561,7 +586,7 @@ def written_in_place(hand, function):
             function(out, places if function is np.put else mask, value)
         return out
 
-    return called, hand.array(shape), hand.array((hand.number(1, 4),))
+    return called, hand.array(shape), hand.array((hand.size(1, 4),))
 
 
 @calls(np.insert, np.copyto, np.put_along_axis, linear=True)
@@ -588,13 +613,13 @@ def written(hand, function):
 
 @calls(np.ix_, linear=True)
 def open_grid(hand, function):
-    return function, *(hand.array((hand.number(1, 4),)) for _ in range(hand.number(1, 3)))
+    return function, *(hand.array((hand.size(1, 4),)) for _ in range(hand.number(1, 3)))
 
 
 @calls(np.linspace, linear=True)
 @calls(np.logspace, np.geomspace)
 def spaced(hand, function):
-    a, b = hand.shapes(2, max_dims=2)
+    a, b = hand.shapes(2, dims=(0, 2))
     settings = {"num": hand.number(0, 4), "endpoint": hand.flag()}
     return lambda a, b: function(a, b, **settings), hand.array(a, positive), hand.array(b, lambda x: x + 1)
 
@@ -605,13 +630,13 @@ def spaced(hand, function):
 @calls(np.matmul, LINALG.matmul, np.matvec, np.vecmat, np.vecdot, LINALG.vecdot, blas=True)
 def products(hand, function):
     signature = {LINALG.matmul: "(m,n),(n,k)->(m,k)", LINALG.vecdot: "(n),(n)->()"}.get(function) or function.signature
-    found = hand.draw(hnp.mutually_broadcastable_shapes(signature=signature, max_dims=2, min_side=0, max_side=3)).input_shapes
+    found = hand.shapes(signature, dims=(0, 2), sides=(0, 3))
     return function, *map(hand.array, found)
 
 
 @calls(np.dot, np.inner, np.tensordot, LINALG.tensordot, np.einsum, blas=True)
 def over_a_common_axis(hand, function):
-    n = hand.number(0, 3)
+    n = hand.size(0, 3)
     a, b = (*hand.shape(dims=(0, 2), sides=(0, 3)), n), (n, *hand.shape(dims=(0, 1), sides=(0, 3)))
     if function is np.inner:
         b = b[::-1]
@@ -629,36 +654,36 @@ def over_a_common_axis(hand, function):
 @calls(np.outer, LINALG.outer, np.kron, np.vdot, blas=True)
 def of_all_elements(hand, function):
     if function is LINALG.outer:
-        return function, hand.array((hand.number(0, 4),)), hand.array((hand.number(0, 4),))
-    shape = hand.shape(dims=(0, 2), sides=(0, 3))
+        return function, hand.array((hand.size(0, 4),)), hand.array((hand.size(0, 4),))
+    shape = hand.shape(dims=(0, 3), sides=(0, 3))
     return function, hand.array(shape), hand.array(shape if function is np.vdot else hand.shape(dims=(0, 2), sides=(0, 3)))
 
 
 @calls(np.cross, LINALG.cross)
 def crossed(hand, function):
-    a, b = hand.shapes(2, max_dims=3)
+    a, b = hand.shapes(2, dims=(0, 3))
     return function, hand.array((*a, 3)), hand.array((*b, 3))
 
 
 @calls(np.convolve, np.correlate, blas=True)
 def slid(hand, function):
-    mode = hand.pick(["full", "same", "valid"])
-    return lambda a, v: function(a, v, mode), hand.array((hand.number(1, 4),)), hand.array((hand.number(1, 4),))
+    mode = hand.pick(["full", "same", "valid", 0, 1, 2])
+    return lambda a, v: function(a, v, mode), hand.array((hand.size(1, 6),)), hand.array((hand.size(1, 6),))
 
 
 @calls(np.vander, np.polyval)
 def polynomials(hand, function):
     if function is np.vander:
         n, increasing = hand.number(0, 4), hand.flag()
-        return lambda x: function(x, n, increasing), hand.array((hand.number(0, 4),))
-    return function, hand.array((hand.number(1, 4),)), hand.array(hand.shape())
+        return lambda x: function(x, n, increasing), hand.array((hand.size(0, 4),))
+    return function, hand.array((hand.size(1, 4),)), hand.array(hand.shape())
 
 
 @calls(np.polyadd, np.polysub, np.polyder, np.polyint, linear=True)
 @calls(np.polydiv, repeats=False, blas=True)
 @calls(np.polymul, np.poly, blas=True)
 def polynomials_of_coefficients(hand, function):
-    p = hand.array((hand.number(1, 4),))
+    p = hand.array((hand.size(1, 4),))
     if function is np.poly:
         return function, p
     if function in (np.polyder, np.polyint):
@@ -670,13 +695,13 @@ def polynomials_of_coefficients(hand, function):
             quotient, remainder = function(u, v)
             return quotient, remainder[-1]          # how many come before it depends on rounding
 
-        return called, p, hand.array((hand.number(1, 4),))
-    return function, p, hand.array((hand.number(1, 4),))
+        return called, p, hand.array((hand.size(1, 4),))
+    return function, p, hand.array((hand.size(1, 4),))
 
 
 @calls(np.roots, wide=False, repeats=False, blas=True)
 def roots(hand, function):
-    return function, hand.array((hand.number(1, 4),), lambda p: p * (1 + 3 * np.arange(p.shape[0])))
+    return function, hand.array((hand.size(1, 4),), lambda p: p * (1 + 3 * np.arange(p.shape[0])))
 
 
 @calls(np.polyfit, real=True, wide=False, repeats=False, blas=True)
@@ -699,7 +724,7 @@ def covariances(hand, function):
 
 def square(hand):
     """The shape of square matrices."""
-    n = hand.number(0, 3)
+    n = hand.size(0, 3)
     return (*hand.shape(dims=(0, 2), sides=(0, 2)), n, n)
 
 
@@ -719,7 +744,7 @@ def put_together(found):
 
 @calls(
     LINALG.inv, LINALG.det, LINALG.slogdet, LINALG.matrix_power, LINALG.cholesky, LINALG.eigh, LINALG.eigvalsh, LINALG.eig, LINALG.eigvals,
-    LINALG.pinv, LINALG.tensorinv, LINALG.cond, LINALG.norm, wide=False, repeats=False, blas=True,
+    LINALG.tensorinv, LINALG.cond, LINALG.norm, wide=False, repeats=False, blas=True,
 )  # fmt: skip
 def of_square_matrices(hand, function):
     shape = square(hand)
@@ -743,11 +768,16 @@ def of_square_matrices(hand, function):
     return function, a
 
 
-@calls(LINALG.svd, LINALG.svdvals, LINALG.qr, wide=False, repeats=False, blas=True)
+@calls(LINALG.svd, LINALG.svdvals, LINALG.qr, LINALG.pinv, wide=False, repeats=False, blas=True)
 def of_matrices(hand, function):
-    a = hand.array((*hand.shape(dims=(0, 2), sides=(0, 2)), hand.number(0, 3), hand.number(0, 3)), apart)
+    a = hand.array((*hand.shape(dims=(0, 2), sides=(0, 2)), hand.size(0, 3), hand.size(0, 3)), apart)
+    if function is LINALG.qr:
+        mode = hand.pick(["reduced", "r"])
+        return lambda a: function(a, mode), a
     if function is not LINALG.svd:
         return function, a
+    if hand.dtype.kind != "c" and hand.flag():
+        return lambda a: function(a, full_matrices=False).U, a
 
     def called(a):
         u, s, vh = function(a, full_matrices=False)
@@ -769,7 +799,7 @@ def norms(hand, function):
 @calls(LINALG.solve, LINALG.tensorsolve, LINALG.lstsq, LINALG.multi_dot, wide=False, repeats=False, blas=True)
 def of_several_matrices(hand, function):
     if function is LINALG.multi_dot:
-        sizes = [hand.number(0, 3) for _ in range(4)]
+        sizes = [hand.size(0, 3) for _ in range(4)]
         return lambda a, b, c: function([a, b, c]), *(hand.array(shape) for shape in zip(sizes, sizes[1:]))
     if function is LINALG.lstsq:
         m, n = hand.number(1, 3), hand.number(1, 3)
@@ -777,7 +807,7 @@ def of_several_matrices(hand, function):
     shape = square(hand)
     if function is LINALG.tensorsolve:
         return function, hand.array(shape[-2:], apart), hand.array(shape[-1:])
-    return function, hand.array(shape, apart), hand.array((*shape[:-1], hand.number(0, 3)))
+    return function, hand.array(shape, apart), hand.array((*shape[hand.number(0, len(shape) - 2) : -1], hand.size(0, 3)))
 
 
 # Fourier transforms
@@ -787,8 +817,8 @@ def of_several_matrices(hand, function):
 @calls(FFT.rfft, FFT.ihfft, real=True, linear=True)
 @calls(FFT.irfft, linear=True)
 def of_one_axis(hand, function):
-    shape = hand.shape(dims=(1, 3), sides=(1, 4))
-    settings = (hand.pick([None, *range(1, 6)]), hand.axis(len(shape)), hand.pick([None, "ortho", "forward"]))
+    shape = hand.shape(dims=(1, 3), sides=(1, 5))
+    settings = (hand.pick([None, *range(1, 7)]), hand.axis(len(shape)), hand.pick([None, "backward", "ortho", "forward"]))
     if function in (FFT.irfft, FFT.hfft) and settings[0] is None and shape[settings[1]] == 1:
         settings = (1, *settings[1:])
     return lambda x: function(x, *settings), hand.array(shape)
@@ -865,7 +895,7 @@ def convolutions(hand, function):
     settings = {"stride": hand.number(1, 2), "padding": hand.number(0, 1), "dilation": hand.number(1, 2)}
     first, second = hand.number(1, 2), hand.number(1, 2)
     weight = (first, second) if "transpose" in function.__name__ else (second, first)
-    arrays = hand.array((hand.number(1, 2), first, *[hand.number(4, 5)] * axes)), hand.array((*weight, *[2] * axes)), hand.array((second,))
+    arrays = hand.array((hand.number(1, 2), first, *[hand.size(4, 5)] * axes)), hand.array((*weight, *[2] * axes)), hand.array((second,))
     return lambda x, weight, bias: function(x, weight, bias, **settings), *arrays
 
 
@@ -873,7 +903,7 @@ def convolutions(hand, function):
 def pools(hand, function):
     axes = int(function.__name__[-2])
     settings = {"kernel_size": hand.number(2, 3), "stride": hand.number(1, 3), "padding": hand.number(0, 1)}
-    return lambda x: function(x, **settings), hand.array((hand.number(1, 2), hand.number(1, 2), *[hand.number(3, 5)] * axes))
+    return lambda x: function(x, **settings), hand.array((hand.number(1, 2), hand.number(1, 2), *[hand.size(3, 5)] * axes))
 
 
 @calls(F.scaled_dot_product_attention, real=True, blas=True)
@@ -886,7 +916,7 @@ def attentions(hand, function):
 
 @calls(tg.cdist, real=True, repeats=False, blas=True)
 def distances(hand, function):
-    batch, n, m, width = hand.shape(dims=(0, 1), sides=(0, 2)), hand.number(0, 3), hand.number(0, 3), hand.number(1, 3)
+    batch, n, m, width = hand.shape(dims=(0, 1), sides=(0, 2)), hand.size(0, 3), hand.size(0, 3), hand.size(1, 3)
     p = hand.pick([2.0, 1.0, 3.0])
     return lambda a, b: function(a, b, p), hand.array((*batch, n, width)), hand.array((*batch, m, width))
 
@@ -895,7 +925,7 @@ def distances(hand, function):
 def looked_up(hand, function):
     rows = hand.number(1, 4)
     places = hand.rng.integers(0, rows, hand.shape(dims=(0, 2)))
-    return lambda weight: function(places, weight), hand.array((rows, hand.number(0, 3)))
+    return lambda weight: function(places, weight), hand.array((rows, hand.size(0, 3)))
 
 
 @calls(LSTM(), GRU(), RNN("tanh"), real=True, blas=True)

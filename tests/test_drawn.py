@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from drawing import CALLS
-from hypothesis import given, settings, strategies as st
+from drawing import CALLS, LONG, SMALL_CALLS
+from hypothesis import assume, given, reject, settings, strategies as st
 from test_every_op import OPS
 
 import tinygrad_edu as tg
@@ -15,15 +15,21 @@ from tinygrad_edu.nn import functional as F
 
 AWKWARD = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 1e-310, -1e-310, 1e30, -1e30, np.inf, -np.inf, np.nan]
 SPOILING = [np.nan, np.inf, -np.inf, 1e30, 0.0]
-WIDE = {np.dtype(np.float64): np.longdouble, np.dtype(np.complex128): np.clongdouble}
-LONG = np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant
+REFUSED = (ValueError, ArithmeticError, np.linalg.LinAlgError)
+MOST = 12                                           # elements of which it is asked what they meet: each takes eight calls
+WIDE = {np.dtype(kind): wide for wide, kinds in ((np.longdouble, "fd"), (np.clongdouble, "FD")) for kind in kinds}
+
 
 def name_of(function):
     return f"{getattr(function, '__module__', 'numpy')}.{getattr(function, '__name__', function)}"
 
 
-SPOILED_BY_ZEROS = {F.conv1d, F.conv2d, F.conv_transpose1d, F.conv_transpose2d, F.scaled_dot_product_attention}
-"""These multiply by zeros as well, around their input or where a mask is, and NaN times 0 is NaN."""
+SPOILED_BY_ZEROS = {
+    F.conv1d, F.conv2d, F.conv_transpose1d, F.conv_transpose2d, F.scaled_dot_product_attention, np.polydiv, np.geomspace, np.interp,
+}  # fmt: skip
+"""These multiply by zeros as well, and NaN times 0 is NaN: around their input, where a mask is, for the part of a remainder that is not
+looked at, for the powers whose place the ends of a row take, and beside a point that is nowhere.
+"""
 
 every_function = pytest.mark.parametrize("function", CALLS, ids=name_of)
 
@@ -230,7 +236,10 @@ def reached(function, arrays, which, place, values):
     for value in values:
         moved = [np.array(x) for x in arrays]
         moved[which].flat[place] = value
-        after = values_of(function, moved)
+        try:
+            after = values_of(function, moved)
+        except REFUSED:
+            continue
         if [value.shape for value in after] != [value.shape for value in before]:
             return [np.ones(value.shape, bool) for value in before]
         for mask, old, new in zip(changed, before, after):
@@ -242,11 +251,10 @@ def reached(function, arrays, which, place, values):
 @given(data=st.data())
 def test_an_awkward_element_changes_no_gradient_but_those_of_what_it_meets(function, data):
     """NaN stays where it belongs: only elements that share an output with it may have another gradient."""
-    call = data.draw(CALLS[function])
+    call = data.draw(SMALL_CALLS[function])
     arrays = [np.array(x) for x in call.arrays]
     places = [(i, j) for i, x in enumerate(arrays) for j in range(x.size)]
-    if not places or len(places) > 20:
-        return
+    assume(places)
     which, place = data.draw(st.sampled_from(places))
     value = data.draw(some_values(call, SPOILING))
     awkward = [np.array(x) for x in arrays]
@@ -257,7 +265,7 @@ def test_an_awkward_element_changes_no_gradient_but_those_of_what_it_meets(funct
             met = reached(call.function, arrays, which, place, [value, 50.0, np.nan])
             apart = {
                 (i, j)
-                for i, j in places
+                for i, j in np.random.default_rng(0).permutation(places)[:MOST].tolist()
                 if not (i == which and place // alike == j // alike)
                 and not any(
                     np.any(a & b)
@@ -266,8 +274,8 @@ def test_an_awkward_element_changes_no_gradient_but_those_of_what_it_meets(funct
                 )
             }
             gradients = run(call.function, awkward)[2]
-        except (ValueError, ArithmeticError, np.linalg.LinAlgError):
-            return
+        except REFUSED:
+            reject()
     expected = run(call.function, arrays)[2]
     tolerance = 1e-5 if arrays[0].dtype == np.float32 else 1e-12
     for i, (gradient, before) in enumerate(zip(gradients, expected)):

@@ -1192,7 +1192,6 @@ def test_each_of_many_constants_is_refused_if_it_requires_grad():
             Chosen()(x, *masks)
 
 
-
 def test_an_op_takes_the_inputs_of_its_forward():
     with pytest.raises(TypeError, match=r"takes the inputs condition, a, b"):
         type(tg.where(True, leaf(1.0), 0.0).op)()(leaf(1.0))

@@ -5,8 +5,6 @@ import re
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
-from hypothesis.extra import numpy as drawn
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine import backward as engine_backward
@@ -389,31 +387,6 @@ def test_products_go_in_the_cheapest_order():
         sizes.append(int(np.prod(node.shape)))
         unseen += node.parents
     assert max(sizes) == 100
-
-
-@given(batch=drawn.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=2), m=st.integers(0, 3), n=st.integers(0, 3), seed=st.integers(0, 99))
-def test_values_and_gradients_at_drawn_shapes(batch, m, n, seed):
-    rng = np.random.default_rng(seed)
-    a = (np.eye(m, n) * [1.0, 2.0, 4.0][:n]) + rng.uniform(-0.3, 0.3, (*batch, m, n))
-    b = rng.uniform(-1, 1, (*batch[1:], m, 2))
-    functions = {
-        "svdvals": LINALG.svdvals,
-        "svd": lambda a: LINALG.svd(a, full_matrices=False).U,
-        "Q": lambda a: LINALG.qr(a).Q,
-        "R": lambda a: LINALG.qr(a, "r"),
-        "pinv": lambda a: LINALG.pinv(a),
-    }
-    if m == n:
-        functions |= {
-            "inv": LINALG.inv, "det": LINALG.det, "slogdet": lambda a: LINALG.slogdet(a).logabsdet, "solve": lambda a: LINALG.solve(a, b),
-            "eigvalsh": lambda a: LINALG.eigvalsh(symmetric(a)), "eig": LINALG.eigvals,
-        }   # fmt: skip
-    for name, function in functions.items():
-        x, expected = leaf(a), function(a)
-        out = function(x)
-        assert out.shape == expected.shape, name
-        np.testing.assert_allclose(out.detach(), expected, rtol=1e-12, atol=1e-12, err_msg=name)
-        gradcheck(function, x)
 
 
 def test_matrices_may_be_large_or_small():
