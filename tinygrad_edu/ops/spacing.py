@@ -108,5 +108,5 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.
     p = as_tensor(p)
     length: Any = period.data if isinstance(period, Tensor) else period
     unwrapped = np.unwrap(p.data, discont, axis, period=length)
-    turns = np.where(np.isinf(p.data), 0, np.rint((unwrapped - p.data) / length))
+    turns = np.where(np.isinf(unwrapped), 0, np.rint((unwrapped - p.data) / length))
     return p + turns.astype(unwrapped.dtype) * period
