@@ -278,7 +278,12 @@ def spreads(hand, function):
     if axis == () and function is not np.var:
         axis = None                                 # a single number has no slope of std
     settings = {"axis": axis, "keepdims": hand.flag(), "ddof": hand.pick([0, 0.5] if axis == () or not shape else [0, 1, 0.5])}
-    return lambda x: function(x, **settings), hand.array(shape, lambda x: x + (x > 1))
+    return lambda x: function(x, **settings), hand.array(shape, spread_out)
+
+
+def spread_out(x):
+    """Neighbours along each axis are 1 apart or more: of numbers that are nearly equal the deviation bends too much for differences."""
+    return x + 2 * (np.indices(x.shape).sum(axis=0) % 2)
 
 
 @calls(np.ptp, np.median, np.nanmedian, real=True, repeats=False)
@@ -850,12 +855,12 @@ def normalized(hand, function):
     if function in (F.layer_norm, F.rms_norm):
         last = shape[-hand.number(1, 2) :]
         given = [hand.array(last) for _ in range(2 if function is F.layer_norm else 1)]
-        return lambda x, *given: function(x, last, *given), hand.array(shape), *given
+        return lambda x, *given: function(x, last, *given), hand.array(shape, spread_out), *given
     given = [hand.array((shape[1],)) for _ in range(2)]
     if function is F.group_norm:
-        return lambda x, weight, bias: function(x, 1, weight, bias), hand.array(shape), *given
+        return lambda x, weight, bias: function(x, 1, weight, bias), hand.array(shape, spread_out), *given
     if hand.flag():
-        return lambda x, weight, bias: function(x, None, None, weight, bias, training=True), hand.array(shape), *given
+        return lambda x, weight, bias: function(x, None, None, weight, bias, training=True), hand.array(shape, spread_out), *given
     middle, spread = hand.array((shape[1],)), hand.array((shape[1],), positive)
     return function, hand.array(shape), middle, spread, *given
 
