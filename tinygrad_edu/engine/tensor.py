@@ -802,10 +802,7 @@ def _settled(
     if where is not True:
         raise UnsupportedError(f"{name}: where= leaves the other elements undefined; write np.where(mask, np.{name}(...), otherwise)")
     if dtype is not None:
-        for x in inputs:
-            if hasattr(x, "dtype") and not np.can_cast(x.dtype, dtype, casting):
-                raise TypeError(f"{name}: casting={casting!r} does not allow to go from {x.dtype} to {np.dtype(dtype)}")
-        inputs = tuple([np.astype(x, dtype, copy=False) if hasattr(x, "dtype") else np.asarray(x, dtype) for x in inputs])
+        inputs = tuple([x.astype(dtype, casting=casting, copy=False) if hasattr(x, "dtype") else np.asarray(x, dtype) for x in inputs])
     return inputs, settings
 
 
